@@ -1,0 +1,3 @@
+//! The in-pod probe.
+
+pub mod protocol;

@@ -1,0 +1,271 @@
+//! What the harness and an agent say to each other.
+//!
+//! The harness starts `partywall-agent ask` in a pod over one exec stream and writes one
+//! [`Command`] a line to its standard input; the agent answers with one [`Message`] a line on
+//! its standard output, in the order in which answers are ready. The stream is complete only
+//! when [`Message::Done`] has been read: a stream that ends without it has lost answers, and
+//! the questions that were not answered are probe errors, never denials.
+//!
+//! Both ends are JSON objects, one a line, UTF-8, at most 1 MiB a line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol. Harness and agent must agree exactly.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// One question with its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Chosen by the harness; the reply carries the same number.
+    pub id: u64,
+    /// The question.
+    pub ask: Ask,
+}
+
+/// The questions an agent answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Try to reach a target once.
+    Reach(ReachRequest),
+    /// Read the receipts that the server of this pod holds for the named nonces, and every
+    /// accepted TCP connection that never sent one.
+    Receipts {
+        /// Only these nonces; empty means all.
+        nonces: Vec<String>,
+    },
+    /// Which ports the server of this pod listens on.
+    Listening,
+    /// Values of environment variables of the pod's own server process.
+    Environment {
+        /// Names to read; absent ones are left out of the reply.
+        names: Vec<String>,
+    },
+    /// Send one telemetry marker by OTLP with the endpoint and headers of the pod's own
+    /// environment (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
+    /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`).
+    Emit(EmitRequest),
+    /// One plain HTTP request.
+    Http(HttpRequest),
+}
+
+/// Transport protocols that can be probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// What a reach probe says to its target, and so what counts as an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Speak {
+    /// The agent's own exchange: the nonce is sent, and the same nonce must come back.
+    Nonce,
+    /// A completed TCP handshake is the answer; the nonce is sent and nothing is expected back.
+    Connect,
+    /// A DNS query for `kubernetes.default.svc.cluster.local`; any DNS answer counts.
+    Dns,
+    /// TLS without verification, then `GET /partywall/<nonce>`; any HTTP status counts.
+    Https,
+}
+
+/// One reach probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachRequest {
+    /// An IP address or a DNS name (resolved by the agent through the pod's own resolver).
+    pub target: String,
+    /// Target port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// What to say.
+    pub speak: Speak,
+    /// 32 hexadecimal digits, unique in the run.
+    pub nonce: String,
+    /// How long to wait for the whole exchange, name resolution excluded.
+    pub timeout_ms: u64,
+}
+
+/// What happened to a reach probe. "The command failed" is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The target answered as [`Speak`] demands.
+    Reached,
+    /// Actively refused (TCP reset, ICMP port unreachable or administratively prohibited).
+    Refused,
+    /// Nothing came back within the time-out.
+    Dropped,
+    /// The name did not resolve.
+    Unresolved,
+    /// The probe itself could not be made; `detail` says why.
+    ProbeError,
+}
+
+/// Answer to [`Ask::Reach`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachReply {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The address that was tried, where the target was a name that resolved.
+    pub address: Option<String>,
+    /// The local port the probe used, to match against accepts at the server.
+    pub local_port: Option<u16>,
+    /// Whether the server sent the nonce back (only an agent does).
+    pub echoed: bool,
+    /// The pod that says it answered (`namespace/name` by its own environment), if an agent did.
+    pub answered_by: Option<String>,
+    /// How long the exchange took, in microseconds.
+    pub elapsed_us: u64,
+    /// One line for a person: the error, the HTTP status, the DNS response code.
+    pub detail: String,
+}
+
+/// One thing the server saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The nonce, or `None` for a TCP connection that was accepted and sent none.
+    pub nonce: Option<String>,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// The local port it came to.
+    pub port: u16,
+    /// The peer's `address:port` as the server saw it.
+    pub peer: String,
+    /// Microseconds since the Unix epoch by the server's clock.
+    pub at_us: u64,
+}
+
+/// A port the server listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Listening {
+    /// The port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// True where the port is a decoy: no object declares it, nobody may reach it.
+    pub decoy: bool,
+}
+
+/// Telemetry signals that can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// An OTLP log record whose body is the marker.
+    Log,
+    /// An OTLP gauge whose metric name is the marker, with the value 1.
+    Metric,
+}
+
+/// One telemetry marker to send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmitRequest {
+    /// Log or metric.
+    pub signal: Signal,
+    /// `[a-z0-9_]+`, unique in the run.
+    pub marker: String,
+    /// Headers instead of those of the environment; `None` means the environment's own.
+    pub headers: Option<BTreeMap<String, String>>,
+    /// Endpoint instead of that of the environment.
+    pub endpoint: Option<String>,
+    /// How long to wait for the collector's answer.
+    pub timeout_ms: u64,
+}
+
+/// Answer to [`Ask::Emit`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmitReply {
+    /// Whether the collector accepted the marker.
+    pub accepted: bool,
+    /// How the connection went, where it is known.
+    pub outcome: Outcome,
+    /// The endpoint that was used.
+    pub endpoint: String,
+    /// The names (never the values) of the headers that were sent.
+    pub header_names: Vec<String>,
+    /// One line for a person: gRPC status or the transport's error.
+    pub detail: String,
+}
+
+/// One HTTP request over plain TCP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// `http://host:port/path?query`.
+    pub url: String,
+    /// Request headers.
+    pub headers: BTreeMap<String, String>,
+    /// Request body.
+    pub body: Option<String>,
+    /// How long to wait for the whole exchange.
+    pub timeout_ms: u64,
+}
+
+/// Answer to [`Ask::Http`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpReply {
+    /// How the connection went.
+    pub outcome: Outcome,
+    /// The status, where there was one.
+    pub status: Option<u16>,
+    /// The body, cut at 256 KiB, invalid UTF-8 replaced.
+    pub body: String,
+    /// The error, where there was one.
+    pub detail: String,
+}
+
+/// What an agent writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Message {
+    /// The first line of a stream.
+    Hello {
+        /// [`PROTOCOL_VERSION`] of the agent.
+        protocol: u32,
+        /// `namespace/name` of the pod by its own environment (`POD_NAMESPACE`, `POD_NAME`,
+        /// or the host name), or empty.
+        pod: String,
+    },
+    /// The answer to the command of this number.
+    Reply {
+        /// The number.
+        id: u64,
+        /// The answer.
+        reply: Reply,
+    },
+    /// The last line: standard input ended and every command was answered.
+    Done {
+        /// How many commands were read.
+        commands: u64,
+    },
+}
+
+/// The answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// To [`Ask::Reach`].
+    Reach(ReachReply),
+    /// To [`Ask::Receipts`].
+    Receipts(Vec<Receipt>),
+    /// To [`Ask::Listening`].
+    Listening(Vec<Listening>),
+    /// To [`Ask::Environment`].
+    Environment(BTreeMap<String, String>),
+    /// To [`Ask::Emit`].
+    Emit(EmitReply),
+    /// To [`Ask::Http`].
+    Http(HttpReply),
+    /// The command could not be understood or its server part could not be asked.
+    Failed {
+        /// One line for a person.
+        detail: String,
+    },
+}

@@ -1,0 +1,205 @@
+//! Judging reach: an allow by its echo, a deny by its controls and the server's receipts.
+
+use crate::observation::{Observation, Outcome, ReachObservation, ReceiptState};
+use crate::scenario::Expect;
+use crate::verdict::{ProofLevel, Verdict};
+
+/// Everything that bears on one reach cell.
+pub(super) struct Evidence<'a> {
+    pub seen: &'a ReachObservation,
+    pub client: ControlState,
+    pub target: ControlState,
+    pub proof: ProofLevel,
+}
+
+/// How the controls of one side went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ControlState {
+    /// One was reached.
+    Reached,
+    /// None was; says what happened instead.
+    Failed(String),
+    /// There is none.
+    Missing,
+}
+
+/// The controls at these places of the batch.
+pub(super) fn controls(indices: &[usize], observations: &[Observation]) -> ControlState {
+    let mut last = ControlState::Missing;
+    for index in indices {
+        match observations.get(*index) {
+            Some(Observation::Reach(seen)) if succeeded(seen) => return ControlState::Reached,
+            Some(Observation::Reach(seen)) => last = ControlState::Failed(describe(seen)),
+            Some(Observation::Failed { detail }) => last = ControlState::Failed(detail.clone()),
+            _ => last = ControlState::Failed("the control was never answered".to_string()),
+        }
+    }
+    last
+}
+
+/// A control counts only if the server that we meant answered, where the server is ours.
+fn succeeded(seen: &ReachObservation) -> bool {
+    seen.outcome == Outcome::Reached
+        && (seen.receipt == ReceiptState::NoServer
+            || (seen.echoed && seen.receipt == ReceiptState::Present))
+}
+
+pub(super) fn judge(expect: Expect, evidence: &Evidence<'_>) -> Verdict {
+    match expect {
+        Expect::Reached => reached(evidence),
+        Expect::Denied => denied(evidence),
+        _ => Verdict::Recorded { seen: describe(evidence.seen) },
+    }
+}
+
+fn reached(evidence: &Evidence<'_>) -> Verdict {
+    let seen = evidence.seen;
+    if succeeded(seen) {
+        return Verdict::holds();
+    }
+    if seen.outcome == Outcome::Reached {
+        return Verdict::undetermined(format!(
+            "something answered, but not the server that was meant ({})",
+            seen.detail
+        ));
+    }
+    if seen.outcome == Outcome::ProbeError {
+        return Verdict::undetermined(format!("the probe could not be made: {}", seen.detail));
+    }
+    if let ControlState::Failed(control) = &evidence.target {
+        return Verdict::undetermined(format!(
+            "{}, but the target answers nobody: the control saw {control}",
+            describe(seen)
+        ));
+    }
+    Verdict::violated(format!("expected reached, saw {}", describe(seen)))
+}
+
+fn denied(evidence: &Evidence<'_>) -> Verdict {
+    let seen = evidence.seen;
+    if seen.outcome == Outcome::Reached {
+        return Verdict::violated(format!("expected denied, saw {}", describe(seen)));
+    }
+    if seen.receipt == ReceiptState::Present {
+        return Verdict::violated(
+            "expected denied: the reply was lost, but the server received the nonce",
+        );
+    }
+    if matches!(seen.outcome, Outcome::ProbeError | Outcome::Unresolved) {
+        return Verdict::undetermined(format!("no packet was judged: saw {}", describe(seen)));
+    }
+    let sides = [
+        (&evidence.client, "the same client reached nothing that it may reach"),
+        (&evidence.target, "no allowed client reached the same target and port"),
+    ];
+    for (state, meaning) in sides {
+        match state {
+            ControlState::Reached => {}
+            ControlState::Failed(control) => {
+                return Verdict::undetermined(format!("{meaning}: the control saw {control}"));
+            }
+            ControlState::Missing => {
+                return Verdict::undetermined(format!("{meaning}: there is no control"));
+            }
+        }
+    }
+    match (&seen.receipt, evidence.proof) {
+        (ReceiptState::Absent, _) => Verdict::Holds { proof: Some(ProofLevel::Receipt) },
+        (ReceiptState::NoServer, ProofLevel::Control) => {
+            Verdict::Holds { proof: Some(ProofLevel::Control) }
+        }
+        (ReceiptState::NoServer, ProofLevel::Receipt) => Verdict::undetermined(
+            "the target keeps no receipts and the contract does not accept `proof: control`",
+        ),
+        (ReceiptState::Unknown { detail }, _) => {
+            Verdict::undetermined(format!("the server could not be asked for receipts: {detail}"))
+        }
+        (ReceiptState::Present, _) => unreachable!("judged above"),
+    }
+}
+
+fn describe(seen: &ReachObservation) -> String {
+    let word = match seen.outcome {
+        Outcome::Reached => "reached",
+        Outcome::Refused => "refused",
+        Outcome::Dropped => "dropped",
+        Outcome::Unresolved => "unresolved",
+        Outcome::ProbeError => "a probe error",
+    };
+    let milliseconds = seen.elapsed_us / 1000;
+    if seen.detail.is_empty() {
+        format!("{word} after {milliseconds} ms")
+    } else {
+        format!("{word} after {milliseconds} ms ({})", seen.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn seen(outcome: Outcome, receipt: ReceiptState) -> ReachObservation {
+        let echoed = outcome == Outcome::Reached;
+        ReachObservation { outcome, echoed, receipt, elapsed_us: 1000, detail: String::new() }
+    }
+
+    fn word(expect: Expect, seen: &ReachObservation, client: ControlState, target: ControlState, proof: ProofLevel) -> &'static str {
+        judge(expect, &Evidence { seen, client, target, proof }).word()
+    }
+
+    const OK: ControlState = ControlState::Reached;
+
+    #[rstest]
+    #[case::proven(Outcome::Dropped, ReceiptState::Absent, "holds")]
+    #[case::reset_is_a_deny(Outcome::Refused, ReceiptState::Absent, "holds")]
+    #[case::leak(Outcome::Reached, ReceiptState::Present, "violated")]
+    #[case::leak_without_receipt(Outcome::Reached, ReceiptState::NoServer, "violated")]
+    #[case::reply_lost(Outcome::Dropped, ReceiptState::Present, "violated")]
+    #[case::probe_broken(Outcome::ProbeError, ReceiptState::Absent, "undetermined")]
+    #[case::dns_broken(Outcome::Unresolved, ReceiptState::Absent, "undetermined")]
+    #[case::no_receipts(Outcome::Dropped, ReceiptState::NoServer, "undetermined")]
+    #[case::server_silent(Outcome::Dropped, ReceiptState::Unknown { detail: String::new() }, "undetermined")]
+    fn judges_denies(
+        #[case] outcome: Outcome,
+        #[case] receipt: ReceiptState,
+        #[case] expected: &str,
+    ) {
+        let seen = seen(outcome, receipt);
+        assert_eq!(word(Expect::Denied, &seen, OK, OK, ProofLevel::Receipt), expected);
+    }
+
+    #[rstest]
+    #[case::client_dead(ControlState::Failed("dropped".into()), OK)]
+    #[case::server_dead(OK, ControlState::Failed("refused".into()))]
+    #[case::no_client_control(ControlState::Missing, OK)]
+    #[case::no_target_control(OK, ControlState::Missing)]
+    fn a_deny_without_controls_is_undetermined(
+        #[case] client: ControlState,
+        #[case] target: ControlState,
+    ) {
+        let seen = seen(Outcome::Dropped, ReceiptState::Absent);
+        assert_eq!(word(Expect::Denied, &seen, client, target, ProofLevel::Receipt), "undetermined");
+    }
+
+    #[test]
+    fn control_alone_holds_only_where_the_contract_says_so() {
+        let seen = seen(Outcome::Dropped, ReceiptState::NoServer);
+        assert_eq!(word(Expect::Denied, &seen, OK, OK, ProofLevel::Control), "holds");
+    }
+
+    #[test]
+    fn an_allow_that_fails_is_a_violation_only_while_the_target_answers_others() {
+        let seen = seen(Outcome::Dropped, ReceiptState::Absent);
+        assert_eq!(word(Expect::Reached, &seen, OK, OK, ProofLevel::Receipt), "violated");
+        let dead = ControlState::Failed("dropped".into());
+        assert_eq!(word(Expect::Reached, &seen, OK, dead, ProofLevel::Receipt), "undetermined");
+    }
+
+    #[test]
+    fn an_allow_without_the_nonce_coming_back_is_not_an_allow() {
+        let mut seen = seen(Outcome::Reached, ReceiptState::Absent);
+        seen.echoed = false;
+        assert_eq!(word(Expect::Reached, &seen, OK, OK, ProofLevel::Receipt), "undetermined");
+    }
+}

@@ -1,0 +1,143 @@
+//! Judging secrets: hashes, never values.
+
+use crate::observation::{FileOpening, SecretObservation};
+use crate::probe::{SecretAsk, SecretProbe};
+use crate::verdict::Verdict;
+
+/// What kustomize-controller says when no identity of the given key opens a file.
+const WRONG_KEY_MESSAGE: &str = "cannot get sops data key";
+
+pub(super) fn judge(probe: &SecretProbe, seen: &SecretObservation) -> Verdict {
+    match (probe.ask, seen) {
+        (SecretAsk::ArrivesDecrypted, SecretObservation::Arrived { object, expected, seen }) => {
+            arrived(object, expected, seen)
+        }
+        (SecretAsk::OpensWithOwnKeyOnly, SecretObservation::Openings { files }) => {
+            openings(&probe.tenant.name, files)
+        }
+        (
+            SecretAsk::RefusesWrongKey,
+            SecretObservation::Status { object, reason, message, control_ready },
+        ) => wrong_key(object, reason, message, *control_ready),
+        (SecretAsk::NothingReadableInGit, SecretObservation::Scan { files, findings }) => {
+            match (files, findings.first()) {
+                (0, _) => Verdict::undetermined("no file was read"),
+                (_, None) => Verdict::holds(),
+                (_, Some((place, what))) => {
+                    Verdict::violated(format!("{what} at {place} ({} in all)", findings.len()))
+                }
+            }
+        }
+        _ => Verdict::undetermined("the answer is of another kind than the question"),
+    }
+}
+
+type Hashes = std::collections::BTreeMap<String, String>;
+
+fn arrived(object: &str, expected: &Hashes, seen: &Hashes) -> Verdict {
+    if expected.is_empty() {
+        return Verdict::undetermined(format!("the session knows nothing that went into {object}"));
+    }
+    for (entry, hash) in expected {
+        match seen.get(entry) {
+            None => {
+                return Verdict::violated(format!("Secret {object} lacks the entry `{entry}`"));
+            }
+            Some(other) if other != hash => {
+                return Verdict::violated(format!(
+                    "entry `{entry}` of Secret {object} differs from what went in (by SHA-256)"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Verdict::holds()
+}
+
+fn openings(tenant: &str, files: &[FileOpening]) -> Verdict {
+    if files.is_empty() {
+        return Verdict::undetermined(format!("tenant {tenant} has no encrypted file"));
+    }
+    for opening in files {
+        let file = &opening.file;
+        if let Some(place) = opening.readable.first() {
+            return Verdict::violated(format!("a value at {place} is not encrypted"));
+        }
+        if let Some(other) = opening.opened_by.iter().find(|name| *name != tenant) {
+            return Verdict::violated(format!("the key of {other} opens {file} of {tenant}"));
+        }
+        if !opening.opened_by.iter().any(|name| name == tenant) {
+            let why = opening.refused.get(tenant).map_or("it was not tried", String::as_str);
+            return Verdict::undetermined(format!("{tenant}'s own key does not open {file}: {why}"));
+        }
+        if opening.refused.is_empty() {
+            return Verdict::undetermined(format!("no other key was tried on {file}"));
+        }
+        if opening.sealed == 0 {
+            return Verdict::undetermined(format!("{file} holds no encrypted value"));
+        }
+    }
+    Verdict::holds()
+}
+
+fn wrong_key(object: &str, reason: &str, message: &str, control_ready: bool) -> Verdict {
+    if !control_ready {
+        return Verdict::undetermined("the tenant's own Kustomization is not ready with its own key");
+    }
+    if reason == "BuildFailed" && message.contains(WRONG_KEY_MESSAGE) {
+        return Verdict::holds();
+    }
+    if reason.is_empty() {
+        return Verdict::undetermined(format!("{object} has no Ready condition yet"));
+    }
+    Verdict::violated(format!(
+        "{object} with a wrong key: expected BuildFailed with `{WRONG_KEY_MESSAGE}`, \
+         saw {reason}: {message}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn opening(opened_by: &[&str], refused: &[&str], sealed: usize) -> FileOpening {
+        FileOpening {
+            file: "customers/a/secrets.yaml".to_string(),
+            opened_by: opened_by.iter().map(ToString::to_string).collect(),
+            refused: refused.iter().map(|name| (name.to_string(), "no match".to_string())).collect(),
+            readable: Vec::new(),
+            sealed,
+        }
+    }
+
+    #[rstest]
+    #[case::own_key_only(opening(&["a"], &["b"], 2), "holds")]
+    #[case::foreign_key_opens(opening(&["a", "b"], &[], 2), "violated")]
+    #[case::own_key_fails(opening(&[], &["a", "b"], 2), "undetermined")]
+    #[case::nobody_else_tried(opening(&["a"], &[], 2), "undetermined")]
+    #[case::nothing_sealed(opening(&["a"], &["b"], 0), "undetermined")]
+    fn judges_openings(#[case] opening: FileOpening, #[case] expected: &str) {
+        assert_eq!(openings("a", &[opening]).word(), expected);
+    }
+
+    #[rstest]
+    #[case("BuildFailed", "x: cannot get sops data key with any", true, "holds")]
+    #[case("BuildFailed", "kustomization.yaml is missing", true, "violated")]
+    #[case("ReconciliationSucceeded", "Applied revision", true, "violated")]
+    #[case("BuildFailed", "cannot get sops data key", false, "undetermined")]
+    #[case("", "", true, "undetermined")]
+    fn judges_the_wrong_key(
+        #[case] reason: &str,
+        #[case] message: &str,
+        #[case] control: bool,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(wrong_key("flux-system/x", reason, message, control).word(), expected);
+    }
+
+    #[test]
+    fn no_expectation_is_no_pass() {
+        assert_eq!(arrived("a/b", &Hashes::new(), &Hashes::new()).word(), "undetermined");
+    }
+}

@@ -1,0 +1,207 @@
+//! The contract against the layout: a namespace, service or tenant of the layout that the
+//! contract does not classify is an error, so that a new tenant cannot be forgotten.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::model::{Contract, FlowTarget};
+use crate::layout::Layout;
+use crate::source::SourceLocation;
+
+/// Namespaces every cluster has; a layout need not create them.
+const BUILT_IN: [&str; 5] =
+    ["default", "flux-system", "kube-node-lease", "kube-public", "kube-system"];
+
+/// What the contract and the layout disagree on.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ContractError {
+    /// The contract names a namespace that the layout does not create.
+    #[error("{file}: {subject} names namespace `{namespace}`, which the layout does not create\nhint: add the Namespace, or correct the name")]
+    MissingNamespace {
+        /// The contract's file.
+        file: String,
+        /// Which part of the contract.
+        subject: String,
+        /// The name.
+        namespace: String,
+    },
+    /// The layout creates a namespace that is neither a tenant's nor the platform's.
+    #[error("{location}: namespace `{namespace}` is in no tenant and not in `platform` of the contract\nhint: add it to a tenant or to `platform` in partywall.yaml")]
+    Unclassified {
+        /// Where the layout creates it.
+        location: SourceLocation,
+        /// The name.
+        namespace: String,
+    },
+    /// Two owners claim one namespace.
+    #[error("{file}: namespace `{namespace}` belongs to more than one owner\nhint: a namespace is one tenant's or the platform's")]
+    TwoOwners {
+        /// The contract's file.
+        file: String,
+        /// The name.
+        namespace: String,
+    },
+    /// A flow names an endpoint or a tenant that is not declared.
+    #[error("{file}: a flow names `{name}`, which is no {what} of the contract")]
+    UnknownName {
+        /// The contract's file.
+        file: String,
+        /// The name.
+        name: String,
+        /// `endpoint` or `tenant`.
+        what: &'static str,
+    },
+    /// An encrypted file has nobody who may open it, or does not exist.
+    #[error("{file}: tenant `{tenant}`: {problem}")]
+    Secrets {
+        /// The contract's file.
+        file: String,
+        /// The tenant.
+        tenant: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Everything on which contract and layout disagree; empty means they agree.
+pub fn check(file: &str, contract: &Contract, layout: &Layout) -> Vec<ContractError> {
+    let mut errors = namespaces(file, contract, layout);
+    errors.extend(names(file, contract));
+    errors.extend(secrets(file, contract, layout));
+    errors
+}
+
+fn namespaces(file: &str, contract: &Contract, layout: &Layout) -> Vec<ContractError> {
+    let created = layout.namespaces();
+    let mut errors = Vec::new();
+    let mut owned = BTreeSet::new();
+    let tenants = contract.tenants.iter().flat_map(|tenant| {
+        tenant.namespaces.iter().map(move |name| (format!("tenant `{}`", tenant.name), name))
+    });
+    let platform = contract.platform.iter().map(|name| ("`platform`".to_string(), name));
+    for (subject, namespace) in tenants.chain(platform) {
+        if !owned.insert(namespace.clone()) {
+            errors.push(ContractError::TwoOwners {
+                file: file.to_string(),
+                namespace: namespace.clone(),
+            });
+        }
+        if !created.contains_key(namespace) && !BUILT_IN.contains(&namespace.as_str()) {
+            errors.push(ContractError::MissingNamespace {
+                file: file.to_string(),
+                subject,
+                namespace: namespace.clone(),
+            });
+        }
+    }
+    for (namespace, location) in created {
+        if !owned.contains(&namespace) {
+            errors.push(ContractError::Unclassified { location, namespace });
+        }
+    }
+    errors
+}
+
+fn names(file: &str, contract: &Contract) -> Vec<ContractError> {
+    let unknown = |name: &str, what| ContractError::UnknownName {
+        file: file.to_string(),
+        name: name.to_string(),
+        what,
+    };
+    let mut errors = Vec::new();
+    for flow in &contract.flows {
+        if flow.from != "each-tenant" && contract.tenant(&flow.from).is_none() {
+            errors.push(unknown(&flow.from, "tenant"));
+        }
+        if let FlowTarget::Endpoints(names) = &flow.to {
+            let missing = names.iter().filter(|name| !contract.endpoints.contains_key(*name));
+            errors.extend(missing.map(|name| unknown(name, "endpoint")));
+        }
+    }
+    for endpoint in contract.endpoints.values() {
+        let Some(namespace) = &endpoint.namespace else { continue };
+        if !contract.platform.contains(namespace) {
+            errors.push(ContractError::MissingNamespace {
+                file: file.to_string(),
+                subject: "an endpoint outside `platform`".to_string(),
+                namespace: namespace.clone(),
+            });
+        }
+    }
+    errors
+}
+
+fn secrets(file: &str, contract: &Contract, layout: &Layout) -> Vec<ContractError> {
+    let mut errors = Vec::new();
+    for tenant in &contract.tenants {
+        let Some(secrets) = &tenant.secrets else { continue };
+        let mut problems = Vec::new();
+        if secrets.recipients.is_empty() {
+            problems.push("`recipients` is empty: nobody could decrypt its files".to_string());
+        }
+        for path in &secrets.files {
+            if !layout.files.contains_key(path) {
+                problems.push(format!("the layout has no file `{path}`"));
+            }
+        }
+        errors.extend(problems.into_iter().map(|problem| ContractError::Secrets {
+            file: file.to_string(),
+            tenant: tenant.name.clone(),
+            problem,
+        }));
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = "\
+apiVersion: partywall.dev/v1alpha1
+kind: Contract
+tenants:
+  - {name: a, namespaces: [a], org: a}
+  - {name: b, namespaces: [b, missing], org: b}
+platform: [kube-system, shared]
+endpoints:
+  gateway: {in: shared, pods: {app: gateway}, ports: [8000/TCP]}
+flows:
+  - {from: each-tenant, to: same-tenant}
+  - {from: each-tenant, to: [gateway, nowhere]}
+";
+
+    fn layout() -> Layout {
+        let namespace = |name: &str| format!("kind: Namespace\nmetadata: {{name: {name}}}\n");
+        let files = ["a", "b", "shared", "forgotten"]
+            .map(|name| (format!("{name}/namespace.yaml"), namespace(name)));
+        Layout::new(files.into_iter().collect()).unwrap()
+    }
+
+    #[test]
+    fn names_what_is_missing_and_what_is_forgotten() {
+        let contract = Contract::load("partywall.yaml", CONTRACT).unwrap();
+        let errors = check("partywall.yaml", &contract, &layout());
+        insta::assert_snapshot!(
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let text = format!("{CONTRACT}flow: []\n");
+        let error = Contract::load("partywall.yaml", &text).unwrap_err();
+        assert_eq!(error.location.line, 12, "{error}");
+    }
+
+    #[test]
+    fn what_is_not_listed_is_denied() {
+        let contract = Contract::load("partywall.yaml", CONTRACT).unwrap();
+        let labels = [("app".to_string(), "gateway".to_string())].into();
+        assert!(contract.allows("a", "shared", &labels, crate::Port::tcp(8000)));
+        assert!(!contract.allows("a", "shared", &labels, crate::Port::udp(8000)));
+        assert!(!contract.allows("a", "shared", &labels, crate::Port::tcp(8001)));
+        assert!(!contract.allows("a", "other", &labels, crate::Port::tcp(8000)));
+    }
+}

@@ -1,0 +1,260 @@
+//! The shape of `partywall.yaml`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::port::Port;
+use crate::source::{LoadError, load};
+use crate::verdict::ProofLevel;
+
+/// The statement of intent, written by a person and checked against the layout.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Contract {
+    /// `partywall.dev/v1alpha1`.
+    pub api_version: String,
+    /// `Contract`.
+    pub kind: String,
+    /// The tenants.
+    pub tenants: Vec<Tenant>,
+    /// Namespaces of the platform.
+    pub platform: Vec<String>,
+    /// Named targets, with their container ports.
+    pub endpoints: BTreeMap<String, Endpoint>,
+    /// Everything that is allowed.
+    pub flows: Vec<Flow>,
+    /// Where telemetry ends up.
+    pub telemetry: Option<Telemetry>,
+    /// Implementation-defined behaviour: shown, compared run to run, not judged.
+    #[serde(default)]
+    pub recorded: Vec<Recorded>,
+    /// Which local folder stands for which Git repository's address.
+    #[serde(default)]
+    pub repositories: Vec<Repository>,
+}
+
+/// One tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// Its namespaces.
+    pub namespaces: Vec<String>,
+    /// Its organisation in Loki, Mimir and Tempo.
+    pub org: String,
+    /// Its encrypted files and who may open them.
+    pub secrets: Option<Secrets>,
+}
+
+/// A tenant's SOPS files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Secrets {
+    /// Paths relative to the layout's root.
+    pub files: Vec<String>,
+    /// Public age keys (`age1…`) of those who may decrypt.
+    pub recipients: Vec<String>,
+    /// `namespace/name` of the Secret that holds the private key in the cluster.
+    pub key_secret: String,
+}
+
+/// A named target.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Namespace of the pods.
+    #[serde(rename = "in")]
+    pub namespace: Option<String>,
+    /// Labels of the pods.
+    #[serde(default)]
+    pub pods: BTreeMap<String, String>,
+    /// A target that is no pod.
+    pub entity: Option<Entity>,
+    /// Container ports.
+    pub ports: Vec<Port>,
+    /// The proof that is enough for a deny; a receipt unless the contract says otherwise.
+    #[serde(default = "receipt")]
+    pub proof: ProofLevel,
+}
+
+const fn receipt() -> ProofLevel {
+    ProofLevel::Receipt
+}
+
+/// Targets that are no pods of the pod network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entity {
+    /// The Kubernetes API server.
+    Apiserver,
+    /// Every node, at its own address.
+    Node,
+}
+
+/// One allowance.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// `each-tenant`, or the name of one tenant.
+    pub from: String,
+    /// `same-tenant`, or names of endpoints.
+    #[serde(deserialize_with = "flow_target")]
+    pub to: FlowTarget,
+}
+
+/// Where a flow may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlowTarget {
+    /// Every pod and port of the same tenant.
+    SameTenant,
+    /// Endpoints by name, on their ports.
+    Endpoints(Vec<String>),
+}
+
+/// Organisations of the telemetry stores.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Telemetry {
+    /// `namespace/service:port` of Loki.
+    pub logs: String,
+    /// `namespace/service:port` of Mimir.
+    pub metrics: String,
+    /// What decides the organisation.
+    pub org_from: OrgSource,
+}
+
+/// What decides the organisation of a telemetry item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrgSource {
+    /// The sender's `X-Scope-OrgID` header, trusted.
+    Header,
+    /// The receiver it came in by.
+    Receiver,
+}
+
+/// Behaviour that Kubernetes leaves to the implementation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recorded {
+    /// A pod to itself.
+    Hairpin,
+    /// A node to its own pods.
+    NodeToOwnPod,
+}
+
+/// A Git repository and the folder that stands for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// The address as GitRepository objects of the layout write it.
+    pub url: String,
+    /// A folder, relative to the layout's root; `.` is the layout itself.
+    pub path: String,
+}
+
+impl Contract {
+    /// Read `partywall.yaml`.
+    pub fn load(file: &str, text: &str) -> Result<Self, LoadError> {
+        let contract: Self = load(file, text)?;
+        let expected = ("partywall.dev/v1alpha1", "Contract");
+        if (contract.api_version.as_str(), contract.kind.as_str()) != expected {
+            let message = format!(
+                "apiVersion and kind must be {} and {}, not {} and {}",
+                expected.0, expected.1, contract.api_version, contract.kind
+            );
+            return Err(LoadError::at(file, 1, message));
+        }
+        Ok(contract)
+    }
+
+    /// The tenant of this name.
+    pub fn tenant(&self, name: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.name == name)
+    }
+
+    /// The tenant that owns a namespace.
+    pub fn tenant_of(&self, namespace: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.namespaces.iter().any(|own| own == namespace))
+    }
+
+    /// Names of the endpoints that a tenant may reach.
+    pub fn allowed_endpoints(&self, tenant: &str) -> Vec<&str> {
+        let flows = self.flows.iter().filter(|flow| flow.applies_to(tenant));
+        let names = flows.flat_map(|flow| match &flow.to {
+            FlowTarget::SameTenant => &[][..],
+            FlowTarget::Endpoints(names) => names,
+        });
+        names.map(String::as_str).collect()
+    }
+
+    /// Whether a tenant's pods may reach each other.
+    pub fn allows_same_tenant(&self, tenant: &str) -> bool {
+        let mut flows = self.flows.iter().filter(|flow| flow.applies_to(tenant));
+        flows.any(|flow| flow.to == FlowTarget::SameTenant)
+    }
+
+    /// Whether a tenant may reach a port of pods with these labels in a namespace.
+    pub fn allows(
+        &self,
+        tenant: &str,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+        port: Port,
+    ) -> bool {
+        let mut names = self.allowed_endpoints(tenant).into_iter();
+        names.any(|name| {
+            self.endpoints.get(name).is_some_and(|endpoint| {
+                endpoint.selects(namespace, labels) && endpoint.ports.contains(&port)
+            })
+        })
+    }
+}
+
+impl Flow {
+    /// Whether the flow is about this tenant.
+    pub fn applies_to(&self, tenant: &str) -> bool {
+        self.from == "each-tenant" || self.from == tenant
+    }
+}
+
+impl Endpoint {
+    /// Whether the endpoint's pods are those with these labels in this namespace.
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.namespace.as_deref() == Some(namespace)
+            && !self.pods.is_empty()
+            && self.pods.iter().all(|(key, value)| labels.get(key) == Some(value))
+    }
+}
+
+fn flow_target<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<FlowTarget, D::Error> {
+    struct TargetVisitor;
+    impl<'de> serde::de::Visitor<'de> for TargetVisitor {
+        type Value = FlowTarget;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("`same-tenant` or a list of endpoint names")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<FlowTarget, E> {
+            match text {
+                "same-tenant" => Ok(FlowTarget::SameTenant),
+                other => Ok(FlowTarget::Endpoints(vec![other.to_string()])),
+            }
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(
+            self,
+            mut access: A,
+        ) -> Result<FlowTarget, A::Error> {
+            let mut names = Vec::new();
+            while let Some(name) = access.next_element()? {
+                names.push(name);
+            }
+            Ok(FlowTarget::Endpoints(names))
+        }
+    }
+    deserializer.deserialize_any(TargetVisitor)
+}

@@ -1,0 +1,150 @@
+//! What was seen: typed, never a bare exit code.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::SourceLocation;
+
+pub use partywall_agent::protocol::Outcome;
+
+/// The answer to one probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observation {
+    /// To a reach probe.
+    Reach(ReachObservation),
+    /// To a secret probe.
+    Secret(SecretObservation),
+    /// To a deliver probe.
+    Deliver(DeliverObservation),
+    /// To an access probe.
+    Access(AccessObservation),
+    /// The backend could not put the question; says why.
+    Failed {
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+/// What the servers' own records say of a nonce.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReceiptState {
+    /// A server has it.
+    Present,
+    /// Every server was asked after the probe had ended, and none has it.
+    Absent,
+    /// No server of the target is ours.
+    NoServer,
+    /// A server could not be asked; says why.
+    Unknown {
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+/// The answer to a reach probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachObservation {
+    /// What happened at the client.
+    pub outcome: Outcome,
+    /// Whether the nonce came back.
+    pub echoed: bool,
+    /// What the server knows.
+    pub receipt: ReceiptState,
+    /// How long it took, in microseconds.
+    pub elapsed_us: u64,
+    /// One line for a person.
+    pub detail: String,
+}
+
+/// The answer to a secret probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretObservation {
+    /// SHA-256 of every value that went in, and of every value found in the cluster.
+    Arrived {
+        /// The object, `namespace/name`.
+        object: String,
+        /// Entry name to hash, from the session.
+        expected: BTreeMap<String, String>,
+        /// Entry name to hash, from the cluster.
+        seen: BTreeMap<String, String>,
+    },
+    /// Which keys open the files.
+    Openings {
+        /// Per file.
+        files: Vec<FileOpening>,
+    },
+    /// What Flux says with a wrong key, and how the same object fares with the right one.
+    Status {
+        /// The object that has the wrong key.
+        object: String,
+        /// Its `Ready` reason.
+        reason: String,
+        /// Its `Ready` message, with secrets cut.
+        message: String,
+        /// Whether the tenant's own Kustomization is ready at the same commit.
+        control_ready: bool,
+    },
+    /// Files that were read and what should not be in them.
+    Scan {
+        /// How many files were read.
+        files: usize,
+        /// Place and kind of every finding; never the value.
+        findings: Vec<(SourceLocation, String)>,
+    },
+}
+
+/// Who can open one encrypted file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileOpening {
+    /// The file.
+    pub file: String,
+    /// Tenants whose key opened it.
+    pub opened_by: Vec<String>,
+    /// Tenants whose key was tried and refused, with the reason.
+    pub refused: BTreeMap<String, String>,
+    /// Values that are not sealed.
+    pub readable: Vec<SourceLocation>,
+    /// How many values are sealed.
+    pub sealed: usize,
+}
+
+/// Whether one organisation shows the marker and the fence written after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgSight {
+    /// The marker.
+    pub marker: bool,
+    /// The fence, written into this organisation after the marker through the same pipeline.
+    pub fence: bool,
+}
+
+/// The answer to a deliver probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverObservation {
+    /// Whether the collector took the marker.
+    pub accepted: bool,
+    /// How the connection to the collector went.
+    pub outcome: Outcome,
+    /// The pod that sent it, `namespace/name`.
+    pub sender: String,
+    /// One line for a person.
+    pub detail: String,
+    /// Per organisation.
+    pub orgs: BTreeMap<String, OrgSight>,
+}
+
+/// The answer to an access probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessObservation {
+    /// How the connection went.
+    pub outcome: Outcome,
+    /// HTTP status without an organisation.
+    pub status: Option<u16>,
+    /// HTTP status of the same request with an organisation: the control.
+    pub control_status: Option<u16>,
+    /// One line for a person.
+    pub detail: String,
+}

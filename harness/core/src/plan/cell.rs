@@ -1,0 +1,79 @@
+//! Cells: the squares of a matrix, and the probes behind them.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::probe::{Probe, ProbeBatch, ReachProbe};
+use crate::verdict::ProofLevel;
+
+/// One square of a matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Index of its trial.
+    pub trial: usize,
+    /// Row for people: the tenant, or who asks.
+    pub row: String,
+    /// Column for people: the target.
+    pub column: String,
+    /// Index of its probe in the batch.
+    pub probe: usize,
+    /// What is particular to the question.
+    pub subject: CellSubject,
+}
+
+/// What is particular to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellSubject {
+    /// Reach: with its controls.
+    Reach(ReachCell),
+    /// Questions whose probe says all.
+    Single,
+}
+
+/// What judges a reach probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachCell {
+    /// The weakest proof that the contract accepts for a deny.
+    pub proof: ProofLevel,
+    /// Probes of the same client to targets that it may reach; one success is enough.
+    pub client_controls: Vec<usize>,
+    /// Probes of other clients, which may do so, to the same target; one success is enough.
+    pub target_controls: Vec<usize>,
+}
+
+/// Everything that is asked and judged in a run.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The probes, each once.
+    pub batch: ProbeBatch,
+    /// The cells.
+    pub cells: Vec<Cell>,
+    reach_index: HashMap<ReachProbe, usize>,
+}
+
+impl Plan {
+    /// The index of a reach probe; put into the batch if it is new.
+    pub(super) fn reach(&mut self, probe: ReachProbe) -> usize {
+        if let Some(index) = self.reach_index.get(&probe) {
+            return *index;
+        }
+        let index = self.batch.probes.len();
+        self.reach_index.insert(probe.clone(), index);
+        self.batch.probes.push(Probe::Reach(probe));
+        index
+    }
+
+    /// A cell whose probe says all.
+    pub(super) fn single(&mut self, trial: usize, probe: Probe, row: &str, column: &str) {
+        let index = self.batch.probes.len();
+        self.batch.probes.push(probe);
+        self.cells.push(Cell {
+            trial,
+            row: row.to_string(),
+            column: column.to_string(),
+            probe: index,
+            subject: CellSubject::Single,
+        });
+    }
+}

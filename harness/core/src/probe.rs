@@ -1,0 +1,137 @@
+//! Questions put to a cluster: the only vocabulary between plan and backend.
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::Tenant;
+use crate::inventory::PodName;
+use crate::port::Port;
+
+pub use partywall_agent::protocol::{Signal, Speak};
+
+/// The kinds of question, for deciding what a backend can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// Can this pod reach that port?
+    Reach,
+    /// Who can read this secret?
+    Secret,
+    /// In which organisations does this marker arrive?
+    Deliver,
+    /// In what state is this object?
+    Object,
+    /// What does this API answer?
+    Access,
+}
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe {
+    /// Can this pod reach that port?
+    Reach(ReachProbe),
+    /// About a tenant's secret.
+    Secret(SecretProbe),
+    /// About a telemetry marker.
+    Deliver(DeliverProbe),
+    /// About the telemetry stores' own door.
+    Access(AccessProbe),
+}
+
+impl Probe {
+    /// Its kind.
+    pub const fn kind(&self) -> ProbeKind {
+        match self {
+            Self::Reach(_) => ProbeKind::Reach,
+            Self::Secret(_) => ProbeKind::Secret,
+            Self::Deliver(_) => ProbeKind::Deliver,
+            Self::Access(_) => ProbeKind::Access,
+        }
+    }
+}
+
+/// How a target is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The pod's address.
+    Pod,
+    /// The Service's cluster IP.
+    Service,
+    /// The Service's DNS name.
+    Name,
+    /// The node's address.
+    Node,
+}
+
+/// One attempt to reach one port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReachProbe {
+    /// The client.
+    pub from: PodName,
+    /// Where it goes.
+    pub target: Target,
+}
+
+/// Where a reach probe goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// For people: `shared-services/gateway`.
+    pub label: String,
+    /// How it is addressed.
+    pub by: By,
+    /// IP address or DNS name.
+    pub address: String,
+    /// Port and protocol.
+    pub port: Port,
+    /// What is said to it.
+    pub speak: Speak,
+    /// The agents that keep receipts for it; empty where the target is not ours.
+    pub servers: Vec<PodName>,
+}
+
+/// One question about a tenant's secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretProbe {
+    /// Whose.
+    pub tenant: Tenant,
+    /// What.
+    pub ask: SecretAsk,
+}
+
+/// What can be asked about a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretAsk {
+    /// Does the decrypted Secret in the cluster equal what went in?
+    ArrivesDecrypted,
+    /// Which of the tenants' keys open its files, and is every value in them sealed?
+    OpensWithOwnKeyOnly,
+    /// What does Flux say of a Kustomization that has the wrong key?
+    RefusesWrongKey,
+    /// Does any file of the commit hold a plaintext Secret or a private key?
+    NothingReadableInGit,
+}
+
+/// One telemetry marker, sent by a tenant and looked for in every organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverProbe {
+    /// The sender.
+    pub tenant: Tenant,
+    /// Log or metric.
+    pub signal: Signal,
+}
+
+/// A request to a telemetry store without an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessProbe {
+    /// The store: logs or metrics.
+    pub store: Signal,
+}
+
+/// Questions asked together, answered in the same order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeBatch {
+    /// The questions.
+    pub probes: Vec<Probe>,
+}

@@ -1,0 +1,9 @@
+//! Scenarios: one claim each, as a YAML file.
+
+mod load;
+mod model;
+
+pub use load::load_scenario;
+pub use model::{
+    Access, Control, Deliver, Each, Expect, Party, Ports, Question, Reach, Scenario, Secret,
+};

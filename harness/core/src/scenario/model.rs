@@ -1,0 +1,242 @@
+//! The shape of a scenario file; `scenarios/README.md` documents every key.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::Backend;
+use crate::port::{Port, Transport};
+use crate::probe::{By, ProbeKind, SecretAsk, Signal};
+
+/// One claim.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// The claim, with `{tenant}` and `{other}` where the scenario is made for each.
+    pub claim: String,
+    /// Why the layout promises it.
+    pub because: String,
+    /// Over what the contract's tenants it is repeated.
+    #[serde(rename = "for", default)]
+    pub each: Each,
+    /// What is asked.
+    pub probe: Question,
+    /// What must be seen.
+    pub expect: Expect,
+    /// What makes a negative observation mean something.
+    #[serde(default)]
+    pub controls: Vec<Control>,
+    /// The backends that may judge it; all unless listed.
+    #[serde(default = "every_backend")]
+    pub backends: Vec<Backend>,
+    /// `<topic>/<file stem>`, from the path.
+    #[serde(skip)]
+    pub path: String,
+}
+
+fn every_backend() -> Vec<Backend> {
+    vec![Backend::Offline, Backend::Kind, Backend::Attach]
+}
+
+/// Over what a scenario is repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Each {
+    /// Once.
+    #[default]
+    Once,
+    /// For every tenant, as `{tenant}`.
+    EachTenant,
+    /// For every ordered pair of different tenants, as `{tenant}` and `{other}`.
+    EachTenantPair,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// Who reaches whom.
+    Reach(Reach),
+    /// Who reads a secret.
+    Secret(Secret),
+    /// Where telemetry lands.
+    Deliver(Deliver),
+    /// What a telemetry store answers without an organisation.
+    Access(Access),
+}
+
+impl Question {
+    /// The kind of probe that it needs.
+    pub const fn kind(&self) -> ProbeKind {
+        match self {
+            Self::Reach(_) => ProbeKind::Reach,
+            Self::Secret(_) => ProbeKind::Secret,
+            Self::Deliver(_) => ProbeKind::Deliver,
+            Self::Access(_) => ProbeKind::Access,
+        }
+    }
+}
+
+/// Who reaches whom.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Reach {
+    /// The clients.
+    pub from: Party,
+    /// The targets.
+    pub to: Party,
+    /// Which of the targets' ports.
+    #[serde(default)]
+    pub ports: Ports,
+    /// Which protocols.
+    #[serde(default = "both_transports")]
+    pub transports: Vec<Transport>,
+    /// How targets are addressed.
+    #[serde(default = "by_pod")]
+    pub by: Vec<By>,
+}
+
+fn both_transports() -> Vec<Transport> {
+    vec![Transport::Tcp, Transport::Udp]
+}
+
+fn by_pod() -> Vec<By> {
+    vec![By::Pod]
+}
+
+/// One side of a reach question.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Party {
+    /// Every pod of the tenant that the scenario is made for: `"{tenant}"`.
+    Tenant,
+    /// Every pod of the other tenant of the pair: `"{other}"`.
+    Other,
+    /// Every pod, and every entity, of the platform: `platform`.
+    Platform,
+    /// Every pod of the endpoints that the contract lets the tenant reach: `contracted`.
+    Contracted,
+    /// The harness's client and sink in policy-free namespaces: `open`.
+    Open,
+    /// Every node, at its own address: `nodes`.
+    Nodes,
+    /// Pods by namespace and labels: `pods:namespace/key=value,key=value`.
+    Pods {
+        /// Namespace.
+        namespace: String,
+        /// Labels.
+        labels: BTreeMap<String, String>,
+    },
+}
+
+impl TryFrom<String> for Party {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "{tenant}" => Ok(Self::Tenant),
+            "{other}" => Ok(Self::Other),
+            "platform" => Ok(Self::Platform),
+            "contracted" => Ok(Self::Contracted),
+            "open" => Ok(Self::Open),
+            "nodes" => Ok(Self::Nodes),
+            other => pods(other).ok_or_else(|| {
+                format!(
+                    "`{other}` is no party: write {{tenant}}, {{other}}, platform, contracted, \
+                     open, nodes, or pods:NAMESPACE/KEY=VALUE"
+                )
+            }),
+        }
+    }
+}
+
+fn pods(text: &str) -> Option<Party> {
+    let (namespace, selector) = text.strip_prefix("pods:")?.split_once('/')?;
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=')?;
+        Some((key.to_string(), value.to_string()))
+    };
+    let labels = selector.split(',').map(pair).collect::<Option<BTreeMap<_, _>>>()?;
+    Some(Party::Pods { namespace: namespace.to_string(), labels })
+}
+
+/// Which ports of the targets are asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ports {
+    /// Every port that listens, decoys included, less what the contract allows the client.
+    #[default]
+    Uncontracted,
+    /// The ports that the contract allows the client.
+    Contracted,
+    /// Every port that listens, decoys included.
+    Listening,
+    /// These.
+    These(Vec<Port>),
+}
+
+/// A question about secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Secret {
+    /// What is asked.
+    pub ask: SecretAsk,
+}
+
+/// A question about telemetry.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Deliver {
+    /// Log or metric.
+    pub signal: Signal,
+}
+
+/// A question to a telemetry store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Access {
+    /// The store, by the signal that it keeps.
+    pub store: Signal,
+}
+
+/// What must be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// The target answers.
+    Reached,
+    /// The target is not reached, and it is proven that the wall is the cause.
+    Denied,
+    /// Shown, not judged.
+    Recorded,
+    /// The secret is as the question demands.
+    Sealed,
+    /// The marker is in the tenant's own organisation and in no other.
+    OwnOrgOnly,
+    /// The store answers 401.
+    Unauthorized,
+}
+
+impl Expect {
+    /// Whether the expectation claims that something does not happen, so that it needs
+    /// controls.
+    pub const fn is_negative(self) -> bool {
+        matches!(self, Self::Denied | Self::OwnOrgOnly | Self::Unauthorized)
+    }
+}
+
+/// What makes a negative observation mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Control {
+    /// In the same window the same client reached a target that it may reach.
+    ClientReachesAllowed,
+    /// In the same window a client that may do so reached the same target and port.
+    AllowedClientReaches,
+    /// The server's own record shows that the nonce never arrived.
+    Receipt,
+    /// A fence written later through the same pipeline was seen in every organisation.
+    Fence,
+    /// The same request with an organisation succeeds.
+    WithOrg,
+}
