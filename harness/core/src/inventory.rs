@@ -61,6 +61,8 @@ pub struct Pod {
     pub address: String,
     /// The node it runs on.
     pub node: String,
+    /// Its service account.
+    pub service_account: String,
     /// Whether it uses its node's network.
     pub host_network: bool,
     /// What it is to us.

@@ -1,5 +1,7 @@
 //! Questions put to a cluster: the only vocabulary between plan and backend.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Tenant;
@@ -134,4 +136,7 @@ pub struct AccessProbe {
 pub struct ProbeBatch {
     /// The questions.
     pub probes: Vec<Probe>,
+    /// Places of the probes that are expected to be answered. A backend asks them first, and
+    /// takes from them how long an answer takes, and so how long a deny must be waited for.
+    pub answered: BTreeSet<usize>,
 }

@@ -37,11 +37,10 @@ pub(super) fn controls(indices: &[usize], observations: &[Observation]) -> Contr
     last
 }
 
-/// A control counts only if the server that we meant answered, where the server is ours.
+/// An answer counts only if the server that was meant has the nonce, where it keeps receipts.
 fn succeeded(seen: &ReachObservation) -> bool {
     seen.outcome == Outcome::Reached
-        && (seen.receipt == ReceiptState::NoServer
-            || (seen.echoed && seen.receipt == ReceiptState::Present))
+        && matches!(seen.receipt, ReceiptState::NoServer | ReceiptState::Present)
 }
 
 pub(super) fn judge(expect: Expect, evidence: &Evidence<'_>) -> Verdict {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::trial::Trial;
 use crate::probe::{Probe, ProbeBatch, ReachProbe};
+use crate::scenario::Expect;
 use crate::verdict::ProofLevel;
 
 /// One square of a matrix.
@@ -62,6 +64,18 @@ impl Plan {
         self.reach_index.insert(probe.clone(), index);
         self.batch.probes.push(Probe::Reach(probe));
         index
+    }
+
+    /// Mark the probes that are expected to be answered: controls, and cells that expect it.
+    pub(super) fn mark_answered(&mut self, trials: &[Trial]) {
+        for cell in &self.cells {
+            let CellSubject::Reach(reach) = &cell.subject else { continue };
+            self.batch.answered.extend(&reach.client_controls);
+            self.batch.answered.extend(&reach.target_controls);
+            if trials[cell.trial].scenario.expect == Expect::Reached {
+                self.batch.answered.insert(cell.probe);
+            }
+        }
     }
 
     /// A cell whose probe says all.

@@ -43,5 +43,6 @@ pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Pla
             }
         }
     }
+    plan.mark_answered(trials);
     plan
 }

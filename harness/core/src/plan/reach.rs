@@ -20,7 +20,7 @@ pub(super) fn plan_reach(
 ) {
     let planner = Planner { index, trial, question, contract, inventory };
     for client in planner.clients() {
-        for aim in planner.aims() {
+        for aim in planner.aims(client) {
             planner.plan_cell(plan, client, &aim);
         }
     }
@@ -60,7 +60,7 @@ impl<'a> Planner<'a> {
             Party::Contracted => {
                 self.inventory.workloads(&self.contract.platform).filter(|p| self.contracted(p)).collect()
             }
-            Party::Nodes => Vec::new(),
+            Party::Nodes | Party::Itself => Vec::new(),
             Party::Pods { namespace, labels } => {
                 let of_namespace = self.inventory.pods.iter().filter(|pod| {
                     pod.role == Role::Workload
@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn aims(&self) -> Vec<Aim> {
+    fn aims(&self, client: &'a Pod) -> Vec<Aim> {
         let viewer = Viewer {
             contract: self.contract,
             tenant: match self.question.from {
@@ -92,7 +92,11 @@ impl<'a> Planner<'a> {
             },
         };
         let mut aims = Vec::new();
-        for pod in self.pods_of(&self.question.to) {
+        let targets = match &self.question.to {
+            Party::Itself => vec![client],
+            party => self.pods_of(party),
+        };
+        for pod in targets {
             aims.extend(aims_at_pod(&viewer, self.question, pod, self.denies(), self.inventory));
         }
         if matches!(self.question.to, Party::Platform | Party::Nodes | Party::Contracted) {
@@ -104,13 +108,16 @@ impl<'a> Planner<'a> {
 
     fn plan_cell(&self, plan: &mut Plan, client: &Pod, aim: &Aim) {
         let to_itself = aim.pod.as_ref().is_some_and(|pod| pod.name == client.name);
-        if to_itself && self.trial.scenario.expect != Expect::Recorded {
+        if to_itself && self.question.to != Party::Itself {
             return;
         }
         let probe =
             plan.reach(ReachProbe { from: client.name.clone(), target: aim.target.clone() });
         let client_controls = self.client_controls(client, aim.target.port.transport);
-        let target_controls = self.target_controls(client, aim);
+        let target_controls = match self.trial.scenario.expect {
+            Expect::Reached => self.liveness(client, aim),
+            _ => self.target_controls(client, aim),
+        };
         let cell = ReachCell {
             proof: aim.proof,
             client_controls: client_controls.into_iter().map(|p| plan.reach(p)).collect(),
@@ -149,6 +156,22 @@ impl<'a> Planner<'a> {
     fn same_tenant(&self, one: &Pod, other: &Pod) -> bool {
         let tenant = self.contract.tenant_of(&one.name.namespace);
         tenant.is_some_and(|tenant| tenant.namespaces.contains(&other.name.namespace))
+    }
+
+    /// What shows that a target which should have been reached listens at all: its own agent
+    /// asks it over loopback, where no policy stands. Somebody else's pod is asked by others.
+    fn liveness(&self, client: &Pod, aim: &Aim) -> Vec<ReachProbe> {
+        match &aim.pod {
+            Some(pod) if pod.agent => {
+                let mut target = aim.target.clone();
+                target.address = "127.0.0.1".to_string();
+                target.by = By::Pod;
+                target.port.number = aim.container_port;
+                target.servers = vec![pod.name.clone()];
+                vec![ReachProbe { from: pod.name.clone(), target }]
+            }
+            _ => self.target_controls(client, aim),
+        }
     }
 
     /// Other clients to the same address and port: a neighbour of the target in its own

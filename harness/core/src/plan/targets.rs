@@ -14,6 +14,8 @@ pub(super) struct Aim {
     /// The pod that stands behind it, for choosing control clients; none for an entity.
     pub pod: Option<Pod>,
     pub proof: ProofLevel,
+    /// The container port behind the target's port.
+    pub container_port: u16,
     /// Column of the matrix.
     pub column: String,
 }
@@ -88,7 +90,13 @@ fn aim_by_pod(viewer: &Viewer<'_>, pod: &Pod, stand_in: &Pod, port: Port) -> Aim
         speak: speak_to(stand_in, port),
         servers,
     };
-    Aim { target, pod: Some(pod.clone()), proof: proof_of(viewer, pod, port), column: label(pod) }
+    Aim {
+        target,
+        pod: Some(pod.clone()),
+        proof: proof_of(viewer, pod, port),
+        container_port: port.number,
+        column: label(pod),
+    }
 }
 
 fn aims_by_service(
@@ -116,7 +124,13 @@ fn aims_by_service(
                     servers: servers.collect(),
                 };
                 let proof = proof_of(viewer, pod, container);
-                aims.push(Aim { target, pod: Some(pod.clone()), proof, column: label(pod) });
+                aims.push(Aim {
+                    target,
+                    pod: Some(pod.clone()),
+                    proof,
+                    container_port: port.target,
+                    column: label(pod),
+                });
             }
         }
     }
@@ -161,7 +175,13 @@ pub(super) fn aims_at_entities(
                     speak: entity_speak(entity),
                     servers: Vec::new(),
                 };
-                aims.push(Aim { target, pod: None, proof: endpoint.proof, column: name.clone() });
+                aims.push(Aim {
+                    target,
+                    pod: None,
+                    proof: endpoint.proof,
+                    container_port: port.number,
+                    column: name.clone(),
+                });
             }
         }
     }

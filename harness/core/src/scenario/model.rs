@@ -118,6 +118,8 @@ pub enum Party {
     Contracted,
     /// The harness's client and sink in policy-free namespaces: `open`.
     Open,
+    /// The client itself: `itself`.
+    Itself,
     /// Every node, at its own address: `nodes`.
     Nodes,
     /// Pods by namespace and labels: `pods:namespace/key=value,key=value`.
@@ -139,11 +141,12 @@ impl TryFrom<String> for Party {
             "platform" => Ok(Self::Platform),
             "contracted" => Ok(Self::Contracted),
             "open" => Ok(Self::Open),
+            "itself" => Ok(Self::Itself),
             "nodes" => Ok(Self::Nodes),
             other => pods(other).ok_or_else(|| {
                 format!(
                     "`{other}` is no party: write {{tenant}}, {{other}}, platform, contracted, \
-                     open, nodes, or pods:NAMESPACE/KEY=VALUE"
+                     open, itself, nodes, or pods:NAMESPACE/KEY=VALUE"
                 )
             }),
         }
