@@ -1,1 +1,19 @@
-//! Stub.
+//! What the files of a layout tell without a cluster.
+//!
+//! ```text
+//! folder ─► load ─► Layout ─► scan, sops, blame
+//!                      └────► defect (what Flux says, put on a line) ─► mend (a scratch copy without it)
+//! mutant (a patch that breaks one promise) ─► folder
+//! ```
+//!
+//! Values of secrets are read here and never leave: types that hold them print as `***`, and
+//! everything that is handed out is a place, a name or a hash.
+
+pub mod blame;
+pub mod defect;
+mod landing;
+pub mod load;
+pub mod mend;
+pub mod mutant;
+pub mod scan;
+pub mod sops;

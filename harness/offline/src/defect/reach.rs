@@ -1,0 +1,67 @@
+//! Flows that the contract allows and the cluster denied.
+
+use partywall_core::event::Defect;
+use partywall_core::{Contract, Layout, Port};
+
+use super::{CONTRACTED_PORT_DENIED, DNS_DENIED, DNS_OVER_TCP_DENIED, TELEMETRY_CANNOT_LEAVE};
+use crate::blame::missing_egress;
+
+/// The ports on which OTLP is spoken.
+const OTLP: [Port; 2] = [Port::tcp(4317), Port::tcp(4318)];
+
+/// An allowed flow that was seen denied.
+#[derive(Clone, Copy, Debug)]
+pub struct Violation<'a> {
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The namespace of the tenant's pod.
+    pub namespace: &'a str,
+    /// The target: an endpoint of the contract, or `namespace/workload`.
+    pub endpoint: &'a str,
+    /// The port.
+    pub port: Port,
+}
+
+/// The defect that a denied flow shows, with the line that would have to allow it.
+pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<'_>) -> Defect {
+    let Violation {
+        tenant,
+        namespace,
+        endpoint,
+        port,
+    } = *violation;
+    let (name, summary) = match port {
+        port if OTLP.contains(&port) => (
+            TELEMETRY_CANNOT_LEAVE,
+            format!("{tenant}'s telemetry cannot leave: {endpoint} does not answer it on {port}"),
+        ),
+        Port { number: 53, .. } if port == Port::tcp(53) => (
+            DNS_OVER_TCP_DENIED,
+            format!("{tenant} cannot ask DNS over TCP, which long answers need"),
+        ),
+        Port { number: 53, .. } => (
+            DNS_DENIED,
+            format!("{tenant} cannot ask DNS: no name resolves"),
+        ),
+        port => (
+            CONTRACTED_PORT_DENIED,
+            format!("{tenant} cannot reach {endpoint} on {port}, which the contract allows"),
+        ),
+    };
+    let blame = missing_egress(layout, contract, tenant, namespace, port, endpoint);
+    let (location, message) = match blame {
+        Some(blame) => (Some(blame.location), blame.because),
+        None => (
+            None,
+            "nothing in the layout's policies explains it".to_string(),
+        ),
+    };
+    Defect {
+        name: name.to_string(),
+        summary,
+        object: format!("tenant {tenant} ({namespace}) to {endpoint} {port}"),
+        message,
+        location,
+        behind: None,
+    }
+}

@@ -1,0 +1,21 @@
+//! Files that SOPS sealed: who may open them, what in them is readable, and opening them.
+//!
+//! YAML with age recipients, as sops 3.13 writes it. Other stores, other key services, key
+//! groups and rules over comments are refused by name, never guessed.
+
+mod cipher;
+mod error;
+mod identity;
+mod metadata;
+mod open;
+mod opened;
+mod openings;
+mod rule;
+mod tree;
+
+pub use error::OpenError;
+pub use identity::Identities;
+pub use metadata::{Recipient, is_sealed, recipients};
+pub use open::{open, readable_leaves};
+pub use opened::{Opened, plain_hashes};
+pub use openings::openings;

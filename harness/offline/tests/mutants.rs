@@ -1,0 +1,131 @@
+//! Every mutant of `fixtures/mutants` applies, loads, and is blamed on a line that it changed.
+
+use std::path::PathBuf;
+
+use partywall_core::contract::Contract;
+use partywall_core::event::Blame;
+use partywall_core::probe::Signal;
+use partywall_core::source::SourceLocation;
+use partywall_core::{Layout, Port};
+use partywall_offline::mutant::{Mutant, apply};
+use partywall_offline::{blame, load, scan};
+use rstest::rstest;
+
+fn mutants() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/mutants")
+}
+
+/// The layout with a mutant's patch, and the files that it changed.
+fn mutated(mutant: &Mutant) -> (Layout, Vec<String>) {
+    let scratch = tempfile::tempdir().expect("a folder");
+    let changed = apply(mutant, &mutant.layout_dir(), scratch.path()).expect("the patch applies");
+    (
+        load::working_tree(scratch.path()).expect("the mutant loads"),
+        changed,
+    )
+}
+
+#[test]
+fn every_mutant_applies_and_loads() {
+    let all = Mutant::load_all(&mutants()).expect("every mutant is well formed");
+    assert!(!all.is_empty());
+    for mutant in &all {
+        let (_, changed) = mutated(mutant);
+        assert!(!changed.is_empty(), "{}", mutant.name);
+        assert_ne!(mutant.expect.exit, 0, "{}", mutant.name);
+    }
+}
+
+/// What a runner asks for, given what it saw.
+enum Ask {
+    Open(&'static str, &'static str, Port),
+    Closed(&'static str, &'static str, Port),
+    Org(&'static str),
+    Tenancy(Signal),
+    Secret(&'static str),
+    Readable,
+}
+
+fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
+    let contract = Contract::load("partywall.yaml", &layout.files["partywall.yaml"])
+        .expect("the contract loads");
+    let tenant = |name: &str| {
+        contract
+            .tenant(name)
+            .expect("the tenant is in the contract")
+    };
+    match ask {
+        Ask::Open(from, to, port) => blame::open_wall(layout, from, to, *port),
+        Ask::Closed(from, to, port) => {
+            blame::missing_egress(layout, &contract, from, from, *port, to)
+        }
+        Ask::Org(name) => blame::org(layout, tenant(name)),
+        Ask::Tenancy(store) => blame::tenancy(layout, *store),
+        Ask::Secret(name) => blame::secret(layout, tenant(name)),
+        Ask::Readable => {
+            let found = scan::readable_secrets(layout).into_iter().next();
+            found.map(|(location, because): (SourceLocation, String)| Blame { location, because })
+        }
+    }
+}
+
+#[rstest]
+#[case(
+    "01-walls-removed",
+    Ask::Open("customer-a", "partywall-open", Port::tcp(8080))
+)]
+#[case(
+    "02-decoy-port-opened",
+    Ask::Open("customer-a", "shared-services", Port::tcp(18080))
+)]
+#[case("03-org-swapped", Ask::Org("customer-a"))]
+#[case(
+    "04-neighbour-opened",
+    Ask::Open("customer-a", "customer-b", Port::tcp(5432))
+)]
+#[case("05-udp-hole", Ask::Open("customer-a", "customer-b", Port::udp(5432)))]
+#[case(
+    "06-dns-tcp-closed",
+    Ask::Closed("customer-b", "kube-system/kube-dns", Port::tcp(53))
+)]
+#[case("07-second-recipient", Ask::Secret("customer-a"))]
+#[case("08-decryption-removed", Ask::Secret("customer-b"))]
+#[case("09-default-org", Ask::Org("customer-b"))]
+#[case("10-loki-tenancy-off", Ask::Tenancy(Signal::Log))]
+#[case("11-apiserver-opened", Ask::Open("customer-a", "", Port::tcp(6443)))]
+#[case("12-plaintext-secret", Ask::Readable)]
+#[case(
+    "13-own-pods-closed",
+    Ask::Closed("customer-b", "customer-b/postgres", Port::tcp(5432))
+)]
+#[case(
+    "14-egress-to-anywhere",
+    Ask::Open("customer-b", "partywall-open", Port::tcp(8080))
+)]
+#[case(
+    "15-ingress-from-anywhere",
+    Ask::Open("partywall-open", "customer-a", Port::tcp(5432))
+)]
+#[case("16-metrics-to-one-org", Ask::Org("customer-b"))]
+#[case("17-mimir-tenancy-off", Ask::Tenancy(Signal::Metric))]
+#[case(
+    "18-loki-opened",
+    Ask::Open("soev-internal", "observability", Port::tcp(3100))
+)]
+#[case(
+    "19-collector-closed",
+    Ask::Closed("soev-internal", "observability/alloy", Port::tcp(4317))
+)]
+fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
+    let mutant = Mutant::load(&mutants().join(name)).expect("the mutant is well formed");
+    let (layout, changed) = mutated(&mutant);
+    let before = load::working_tree(&mutant.layout_dir()).expect("the layout loads");
+    let blame = answer(&layout, &ask).expect("a line is to blame");
+    assert_ne!(answer(&before, &ask), Some(blame.clone()));
+    assert!(changed.contains(&blame.location.file), "{}", blame.location);
+    let line = layout.line(&blame.location).unwrap_or_default().trim();
+    insta::assert_snapshot!(
+        name,
+        format!("{} | {line}\n{}", blame.location, blame.because)
+    );
+}
