@@ -1,1 +1,16 @@
-//! Stub.
+//! From files to events: load, plan, execute. Nothing here prints, and nothing here knows
+//! which backend answers.
+//!
+//! ```text
+//! load ─► trials ─► deploy (with defects mended in scratch commits) ─► execute ─► events
+//! ```
+
+mod blame;
+mod deploy;
+mod execute;
+mod judge;
+mod load;
+
+pub use deploy::{Deploy, Deployed, deploy_with_scratch_mends};
+pub use execute::{Run, RunOutcome, execute};
+pub use load::{CONTRACT_FILE, Project, ProjectError, load_project, load_scenarios};

@@ -1,0 +1,48 @@
+# Thin verbs only: the logic is in the command line and in the tests.
+PARTYWALL = cargo run --quiet --locked --package partywall --
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: e2e
+e2e: ## The main job: set up what is missing, bring up, test, run the mutants, tear down
+	$(PARTYWALL) e2e
+
+.PHONY: test
+test: ## Unit tests and everything that needs no cluster
+	cargo test --locked --workspace
+
+.PHONY: lint
+lint: ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+.PHONY: bundle
+bundle: ## Build the images bundle (30 to 45 minutes from nothing, seconds when cached)
+	$(PARTYWALL) images build
+
+.PHONY: up
+up: ## Build a cluster and let Flux apply the reference layout
+	$(PARTYWALL) up
+
+.PHONY: conformance
+conformance: ## Judge every claim on the session's cluster
+	$(PARTYWALL) test
+
+.PHONY: mutants
+mutants: ## Show on the session's cluster that every claim can go red
+	$(PARTYWALL) mutants
+
+.PHONY: down
+down: ## Remove everything that `up` made
+	$(PARTYWALL) down
+
+.PHONY: bench
+bench: ## Print one line for every budget
+	$(PARTYWALL) bench
+
+.PHONY: doctor
+doctor: ## Say what this machine lacks
+	$(PARTYWALL) doctor

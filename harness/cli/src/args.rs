@@ -1,0 +1,234 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proves that the walls between tenants hold.
+#[derive(Debug, Parser)]
+#[command(name = "partywall", version, about, after_help = "\
+exit codes: 0 holds, 1 violated, 2 usage or bad input, 3 environment, 4 undetermined")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build a kind cluster with Flux and a Git server, and let Flux apply the layout
+    Up(Up),
+    /// Remove everything that `up` made, and nothing else
+    Down(Name),
+    /// Judge the claims on the session's cluster
+    Test(Test),
+    /// Apply each mutant through Git and show that the run goes red for the named reason
+    Mutants(Mutants),
+    /// Push the layout's working tree and wait until Flux has applied it
+    Push(Push),
+    /// The component images and programs
+    Images(Images),
+    /// Is this machine fit? Says what is missing and how to get it
+    Doctor(Doctor),
+    /// Render an earlier run again from its events
+    Report(Report),
+    /// Collect Flux conditions, policies, events and logs, with secrets cut
+    Diagnose(Diagnose),
+    /// Measure one line for every budget
+    Bench(Bench),
+    /// All of it: set up what is missing, up, test, mutants, first draft, down
+    E2e(E2e),
+    /// Called by the Docker daemon in place of runc on hosts that cannot grant every capability
+    #[command(hide = true)]
+    OciShim(OciShim),
+}
+
+/// Which session.
+#[derive(Clone, Debug, Args)]
+pub struct Name {
+    /// Name of the session and of its kind cluster
+    #[arg(long, default_value = "partywall")]
+    pub session: String,
+}
+
+/// Which layout.
+#[derive(Clone, Debug, Args)]
+pub struct LayoutArgs {
+    /// The layout: a folder with `partywall.yaml` at its root
+    #[arg(long, value_name = "FOLDER")]
+    pub layout: Option<PathBuf>,
+    /// Private age keys (`*.agekey`) for the layout's committed secrets; without a key a
+    /// secret gets made-up values in the pushed commit
+    #[arg(long, value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
+}
+
+/// Where images come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImageSource {
+    /// Registry if one answers, else bundle
+    Auto,
+    /// Built here from language modules
+    Bundle,
+    /// Published references of kind-config/images.lock
+    Registry,
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub name: Name,
+    #[command(flatten)]
+    pub layout: LayoutArgs,
+    /// 1, or 2 for a worker beside the control plane
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub nodes: u8,
+    /// Where images come from
+    #[arg(long, value_enum, default_value = "auto")]
+    pub images: ImageSource,
+    /// A registry that stands in for the published ones
+    #[arg(long, value_name = "HOST:PORT")]
+    pub registry_mirror: Option<String>,
+}
+
+/// `test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Only trials whose name contains this
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub name: Name,
+    #[command(flatten)]
+    pub layout: LayoutArgs,
+    /// A folder of further scenarios, `<topic>/<claim>.yaml`
+    #[arg(long, value_name = "FOLDER")]
+    pub scenarios: Option<PathBuf>,
+    /// List the trials and stop
+    #[arg(long)]
+    pub list: bool,
+    /// Where events and reports go
+    #[arg(long, value_name = "FOLDER", default_value = "reports")]
+    pub reports: PathBuf,
+}
+
+/// `mutants`.
+#[derive(Debug, Args)]
+pub struct Mutants {
+    /// Only mutants whose name contains this
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub name: Name,
+    /// The folder of mutants
+    #[arg(long, value_name = "FOLDER")]
+    pub mutants: Option<PathBuf>,
+    /// Where events and reports go
+    #[arg(long, value_name = "FOLDER", default_value = "reports")]
+    pub reports: PathBuf,
+}
+
+/// `push`.
+#[derive(Debug, Args)]
+pub struct Push {
+    #[command(flatten)]
+    pub name: Name,
+    #[command(flatten)]
+    pub layout: LayoutArgs,
+}
+
+/// `images`.
+#[derive(Debug, Args)]
+pub struct Images {
+    #[command(subcommand)]
+    pub command: ImagesCommand,
+}
+
+/// The verbs of `images`.
+#[derive(Debug, Subcommand)]
+pub enum ImagesCommand {
+    /// Build every component that is not in the cache
+    Build {
+        /// Only these components
+        only: Vec<String>,
+    },
+    /// List components with versions and what is built
+    List,
+    /// Check that what is built is what the lock file says
+    Verify,
+    /// Ask the registry for digests and write them into the lock file
+    Pin {
+        /// A registry that stands in for the published ones
+        #[arg(long, value_name = "HOST:PORT")]
+        registry_mirror: Option<String>,
+    },
+}
+
+/// `e2e`.
+#[derive(Debug, Args)]
+pub struct E2e {
+    #[command(flatten)]
+    pub name: Name,
+    /// Leave the cluster standing, also when something failed
+    #[arg(long)]
+    pub keep: bool,
+    /// Where events and reports go
+    #[arg(long, value_name = "FOLDER", default_value = "reports")]
+    pub reports: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Install and start what is missing, where that is possible
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The folder with `events/`
+    #[arg(default_value = "reports")]
+    pub reports: PathBuf,
+    /// What to print
+    #[arg(long, value_enum, default_value = "console")]
+    pub format: Format,
+}
+
+/// Report formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Matrices and failures
+    Console,
+    /// JUnit XML
+    Junit,
+    /// A GitHub step summary in Markdown
+    Github,
+}
+
+/// `diagnose`.
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    #[command(flatten)]
+    pub name: Name,
+    /// Where to
+    #[arg(long, value_name = "FOLDER", default_value = "reports/diagnostics")]
+    pub out: PathBuf,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Also build the bundle from nothing (30 to 45 minutes)
+    #[arg(long)]
+    pub bundle: bool,
+}
+
+/// The capability shim, called by the Docker daemon in place of runc.
+#[derive(Debug, Args)]
+pub struct OciShim {
+    /// runc's own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<std::ffi::OsString>,
+}

@@ -1,0 +1,29 @@
+//! `partywall down`.
+
+use partywall_core::Exit;
+
+use partywall_live::Removed;
+
+use super::run::block_on;
+use crate::args::Name;
+use crate::failure::Failure;
+use crate::{paths, print};
+
+/// Run `partywall down`.
+pub fn down(arguments: &Name) -> Result<Exit, Failure> {
+    let removed = block_on(async {
+        let removed = partywall_live::down(&paths::state(), &arguments.session).await;
+        removed.map_err(Failure::environment)
+    })?;
+    print::note(&summary(&removed));
+    Ok(Exit::Holds)
+}
+
+fn summary(removed: &Removed) -> String {
+    if removed.is_empty() {
+        return "nothing to remove".to_string();
+    }
+    let network = if removed.network { ", its network" } else { "" };
+    let volumes = removed.volumes.len();
+    format!("removed {}{network}, {volumes} volumes", removed.containers.join(", "))
+}

@@ -1,0 +1,51 @@
+//! Parse, call, exit.
+
+use clap::Parser;
+use partywall_core::Exit;
+
+use super::{bench, diagnose, doctor, down, e2e, images, mutants, oci_shim, push, report, test, up};
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+use crate::print;
+
+/// Run the command line of this process.
+pub fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help and version to standard output, errors to standard error.
+            let _printed = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Holds };
+        }
+    };
+    match call(arguments.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            print::error(&failure.message);
+            failure.exit
+        }
+    }
+}
+
+fn call(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Up(arguments) => up::up(&arguments),
+        Command::Down(arguments) => down::down(&arguments),
+        Command::Test(arguments) => test::test(&arguments),
+        Command::Mutants(arguments) => mutants::mutants(&arguments),
+        Command::Push(arguments) => push::push(&arguments),
+        Command::Images(arguments) => images::images(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Diagnose(arguments) => diagnose::diagnose(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
+        Command::E2e(arguments) => e2e::e2e(&arguments),
+        Command::OciShim(arguments) => oci_shim::oci_shim(&arguments),
+    }
+}
+
+/// A runtime for the commands that talk to a cluster.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
+}

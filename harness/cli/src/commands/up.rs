@@ -1,0 +1,57 @@
+//! `partywall up`.
+
+use partywall_core::Exit;
+use partywall_live::{ErrorKind, UpError, UpSpec};
+
+use super::run::block_on;
+use crate::args::Up;
+use crate::bundle;
+use crate::failure::Failure;
+use crate::progress::Bars;
+use crate::project::{layout_spec, project};
+use crate::session_deploy::mark_reconciled;
+use crate::{paths, print};
+
+/// Run `partywall up`.
+pub fn up(arguments: &Up) -> Result<Exit, Failure> {
+    let project = project(&arguments.layout)?;
+    let spec = UpSpec {
+        session: arguments.name.session.clone(),
+        state: paths::state(),
+        nodes: arguments.nodes,
+        layout: layout_spec(&project, arguments.layout.keys.as_deref()),
+        bundle: bundle::resolve(arguments.images, arguments.registry_mirror.as_deref())?,
+    };
+    let bars = Bars::default();
+    let up = block_on(async {
+        let brought = tokio::select! {
+            brought = partywall_live::up(&spec, &bars) => brought,
+            _interrupt = tokio::signal::ctrl_c() => {
+                return Err(Failure::environment(format!(
+                    "interrupted in the middle of `up`\nhint: `partywall up` goes on where it \
+                     stopped, `partywall down` removes what is there (session `{}`)",
+                    spec.session
+                )));
+            }
+        };
+        brought.map_err(failure)
+    })?;
+    mark_reconciled(&up.session, &up.report)?;
+    let objects = up.report.objects.len();
+    let mut exit = Exit::Holds;
+    for object in up.report.failures() {
+        exit = Exit::Violated;
+        print::result(&format!("not ready: {object}"));
+    }
+    let state = if exit == Exit::Holds { "ready" } else { "not all ready" };
+    let reused = if up.reused { " (reused)" } else { "" };
+    print::result(&format!("session `{}`{reused}: {objects} objects, {state}", up.session.name));
+    Ok(exit)
+}
+
+fn failure(error: UpError) -> Failure {
+    match error.kind() {
+        ErrorKind::Environment => Failure::environment(error),
+        ErrorKind::Input => Failure::usage(error),
+    }
+}

@@ -1,0 +1,103 @@
+//! From a layout's folder to what `up`, `push` and `test` need.
+
+use std::path::{Path, PathBuf};
+
+use partywall_core::plan::{Trial, trials};
+use partywall_core::cluster::Backend;
+use partywall_core::contract::Contract;
+use partywall_core::scenario::Scenario;
+use partywall_live::{LayoutSpec, RepositorySpec, TenantSecrets};
+use partywall_runner::{Project, load_project, load_scenarios};
+
+use crate::args::LayoutArgs;
+use crate::failure::Failure;
+use crate::paths;
+
+/// The reference layout, used where no other is named.
+const REFERENCE: &str = "fixtures/deployments";
+/// Its TEST-ONLY keys, and those of the other fixtures.
+const REFERENCE_KEYS: &str = "fixtures/keys";
+
+/// The folder that the arguments name.
+pub fn directory(arguments: &LayoutArgs) -> PathBuf {
+    arguments.layout.clone().unwrap_or_else(|| paths::root().join(REFERENCE))
+}
+
+/// Load the layout that the arguments name.
+pub fn project(arguments: &LayoutArgs) -> Result<Project, Failure> {
+    let directory = directory(arguments);
+    if !directory.is_dir() {
+        return Err(Failure::usage(format!(
+            "{} is not a folder\nhint: --layout names a layout's root",
+            directory.display()
+        )));
+    }
+    Ok(load_project(&directory)?)
+}
+
+/// The layout as the live backend pushes it. Layouts of the fixtures are opened with their own
+/// TEST-ONLY keys; a user's layout only with keys that the user names.
+pub fn layout_spec(project: &Project, keys: Option<&Path>) -> LayoutSpec {
+    let fixtures = paths::root().join("fixtures");
+    let is_fixture = project.directory.canonicalize().is_ok_and(|directory| {
+        fixtures.canonicalize().is_ok_and(|fixtures| directory.starts_with(fixtures))
+    });
+    let fixture_keys = is_fixture.then(|| paths::root().join(REFERENCE_KEYS));
+    LayoutSpec {
+        secrets: tenant_secrets(&project.contract),
+        repositories: project
+            .contract
+            .repositories
+            .iter()
+            .map(|one| RepositorySpec { url: one.url.clone(), path: one.path.clone() })
+            .collect(),
+        keys: keys.map(Path::to_path_buf).or(fixture_keys),
+        ..LayoutSpec::new(&project.directory)
+    }
+}
+
+fn tenant_secrets(contract: &Contract) -> Vec<TenantSecrets> {
+    let with_secrets = contract.tenants.iter().filter_map(|tenant| {
+        let secrets = tenant.secrets.as_ref()?;
+        Some(TenantSecrets {
+            tenant: tenant.name.clone(),
+            files: secrets.files.clone(),
+            recipients: secrets.recipients.clone(),
+            key_secret: secrets.key_secret.clone(),
+        })
+    });
+    with_secrets.collect()
+}
+
+/// The built-in scenarios, and those of a user's folder.
+pub fn scenarios(further: Option<&Path>) -> Result<Vec<Scenario>, Failure> {
+    let mut files: Vec<(String, String)> = partywall_scenarios::BUILT_IN
+        .iter()
+        .map(|(path, text)| ((*path).to_string(), (*text).to_string()))
+        .collect();
+    if let Some(folder) = further {
+        let layout = partywall_offline::load::working_tree(folder).map_err(Failure::usage)?;
+        let yaml = |(path, _): &(String, String)| path.ends_with(".yaml");
+        files.extend(layout.files.into_iter().filter(yaml));
+    }
+    let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    Ok(load_scenarios(pairs)?)
+}
+
+/// The trials of a layout whose name contains the filter.
+pub fn selected_trials(
+    scenarios: &[Scenario],
+    contract: &Contract,
+    filter: Option<&str>,
+) -> Result<Vec<Trial>, Failure> {
+    let all = trials(Backend::Kind, scenarios, contract);
+    let fits = |trial: &Trial| filter.is_none_or(|filter| trial.name.contains(filter));
+    let selected: Vec<Trial> = all.into_iter().filter(fits).collect();
+    if selected.is_empty() {
+        return Err(Failure::usage(format!(
+            "no trial's name contains `{}`\nhint: `partywall test --list` lists them",
+            filter.unwrap_or_default()
+        )));
+    }
+    Ok(selected)
+}

@@ -1,0 +1,76 @@
+//! Events to files and to the screen.
+
+use std::fs;
+use std::path::Path;
+
+use partywall_core::event::Event;
+use partywall_report::console::{Colour, ConsoleOptions};
+use partywall_report::{
+    account, console as console_report, events, github as github_report, html, junit as junit_report,
+};
+
+use crate::failure::Failure;
+use crate::{paths, print};
+
+const EVENTS: &str = "events";
+
+/// Write the run's events, JUnit and, for GitHub, the step summary.
+pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::environment(format!("failed to write reports to {}: {error}", folder.display()))
+    };
+    let events_folder = folder.join(EVENTS);
+    if events_folder.is_dir() {
+        fs::remove_dir_all(&events_folder).map_err(failed)?;
+    }
+    fs::create_dir_all(&events_folder).map_err(failed)?;
+    let mut text = String::new();
+    for event in run {
+        text.push_str(&serde_json::to_string(event).map_err(Failure::environment)?);
+        text.push('\n');
+    }
+    fs::write(events_folder.join("run.jsonl"), text).map_err(failed)?;
+    fs::write(folder.join("junit.xml"), junit(run)?).map_err(failed)?;
+    let page = html::render(run).map_err(Failure::environment)?;
+    fs::write(folder.join("report.html"), page).map_err(failed)?;
+    if let Some(summary) = paths::variable("GITHUB_STEP_SUMMARY") {
+        fs::write(summary, github(run)).map_err(failed)?;
+        print::note(&github_report::annotations(run));
+    }
+    Ok(())
+}
+
+/// Print the run, and refuse one that does not add up.
+pub fn show(run: &[Event], folder: &Path) -> Result<(), Failure> {
+    print::result(&console(run));
+    print::note(&format!("reports: {}", folder.display()));
+    account(run).map(|_account| ()).map_err(|error| {
+        Failure::environment(format!("the run does not add up, so it is no result: {error}"))
+    })
+}
+
+/// Read an earlier run.
+pub fn read(folder: &Path) -> Result<Vec<Event>, Failure> {
+    events::read(&folder.join(EVENTS)).map_err(Failure::usage)
+}
+
+/// Matrices and failures for a terminal.
+pub fn console(run: &[Event]) -> String {
+    let colour = match paths::variable("NO_COLOR") {
+        Some(_) => Colour::Never,
+        None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => Colour::Always,
+        None => Colour::Never,
+    };
+    let width = paths::variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    console_report::render(run, &ConsoleOptions { colour, width: width.unwrap_or(110) })
+}
+
+/// JUnit XML.
+pub fn junit(run: &[Event]) -> Result<String, Failure> {
+    junit_report::render(run).map_err(Failure::environment)
+}
+
+/// A GitHub step summary.
+pub fn github(run: &[Event]) -> String {
+    github_report::summary(run)
+}

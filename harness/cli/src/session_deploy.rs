@@ -1,0 +1,78 @@
+//! Deploying into a session: push, trigger, wait.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::time::Duration;
+
+use partywall_live::{
+    LayoutSpec, ObjectStatus, PushOptions, Readiness, ReconcileReport, Session, push_layout,
+    reconcile,
+};
+use partywall_offline::defect::FluxObject;
+use partywall_runner::Deploy;
+
+use crate::failure::Failure;
+
+const RECONCILE: Duration = Duration::from_secs(180);
+/// Names the commit that was last reconciled whole, in the session's folder.
+const RECONCILED: &str = "reconciled";
+
+/// A session and the layout that is deployed into it.
+pub struct SessionDeploy<'a> {
+    /// The session.
+    pub session: &'a mut Session,
+    /// The layout.
+    pub spec: LayoutSpec,
+}
+
+impl Deploy for SessionDeploy<'_> {
+    type Error = Failure;
+
+    async fn deploy(
+        &mut self,
+        replaced: &BTreeMap<String, String>,
+    ) -> Result<Vec<FluxObject>, Failure> {
+        let replace = replaced.iter().map(|(path, text)| (path.clone(), Some(text.clone())));
+        let options = PushOptions { replace: replace.collect() };
+        let pushed = push_layout(self.session, &self.spec, &options).await;
+        let pushed = pushed.map_err(Failure::environment)?;
+        let client = self.session.client().await.map_err(Failure::environment)?;
+        let report = reconcile(&client, self.session, &self.spec.sync, &pushed, RECONCILE).await;
+        let report = report.map_err(Failure::environment)?;
+        mark_reconciled(self.session, &report)?;
+        Ok(report.objects.into_iter().map(flux_object).collect())
+    }
+}
+
+/// One object in the words of the offline backend.
+pub fn flux_object(object: ObjectStatus) -> FluxObject {
+    FluxObject {
+        ready: object.readiness == Readiness::Ready,
+        kind: object.kind,
+        namespace: object.namespace,
+        name: object.name,
+        reason: object.reason,
+        message: object.message,
+    }
+}
+
+/// Remember that a commit is applied whole, or that none is.
+pub fn mark_reconciled(session: &Session, report: &ReconcileReport) -> Result<(), Failure> {
+    let commit = if report.all_ready() { report.commit.as_str() } else { "" };
+    Ok(fs::write(session.file(RECONCILED), commit)?)
+}
+
+/// Whether the commit that the session holds was applied whole.
+pub fn is_reconciled(session: &Session) -> bool {
+    let pushed = session.pushed.as_ref().map(|pushed| pushed.commit.clone());
+    let whole = fs::read_to_string(session.file(RECONCILED)).ok();
+    pushed.is_some() && pushed == whole
+}
+
+/// Wait for this process's turn on the session; it ends when the file is dropped. Runs that
+/// overlap would lift each other's canary.
+pub fn turn(session: &Session) -> Result<File, Failure> {
+    let file = File::create(session.file("turn"))?;
+    file.lock()?;
+    Ok(file)
+}

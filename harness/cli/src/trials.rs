@@ -1,0 +1,100 @@
+//! The scenarios as trials of a test runner.
+
+use std::path::PathBuf;
+
+use partywall_core::cluster::Backend;
+use partywall_core::event::Event;
+use partywall_core::plan::{Trial, trials};
+use partywall_core::verdict::Verdict;
+use partywall_live::Session;
+use partywall_runner::Project;
+
+use crate::args::LayoutArgs;
+use crate::commands::judge_session;
+use crate::{paths, project};
+
+/// How one trial ended.
+#[derive(Clone, Debug)]
+pub struct TrialResult {
+    name: String,
+    /// `None` where the trial holds.
+    problem: Option<String>,
+}
+
+/// The trials of one layout, to be run on one session.
+pub struct Conformance {
+    project: Project,
+    trials: Vec<Trial>,
+    session: String,
+}
+
+impl Conformance {
+    /// The layout of `PARTYWALL_LAYOUT` (else the reference layout) on the session of
+    /// `PARTYWALL_SESSION` (else `partywall`). Reads YAML and nothing else.
+    pub fn from_environment() -> Result<Self, String> {
+        let layout = paths::variable("PARTYWALL_LAYOUT").map(PathBuf::from);
+        let arguments = LayoutArgs { layout, keys: None };
+        let project = project::project(&arguments).map_err(|error| error.to_string())?;
+        let scenarios = project::scenarios(None).map_err(|error| error.to_string())?;
+        let trials = trials(Backend::Kind, &scenarios, &project.contract);
+        let session = paths::variable("PARTYWALL_SESSION");
+        Ok(Self { project, trials, session: session.unwrap_or_else(|| "partywall".to_string()) })
+    }
+
+    /// The names of all trials.
+    pub fn names(&self) -> Vec<String> {
+        self.trials.iter().map(|trial| trial.name.clone()).collect()
+    }
+
+    /// Whether there is a session file. Without one the trials are listed as ignored.
+    pub fn has_session(&self) -> bool {
+        Session::directory_of(&paths::state(), &self.session)
+            .is_ok_and(|directory| directory.join("session.json").is_file())
+    }
+
+    /// The names of the trials that a selection takes.
+    pub fn selected(&self, is_selected: impl Fn(&str) -> bool) -> Vec<String> {
+        self.names().into_iter().filter(|name| is_selected(name)).collect()
+    }
+
+    /// Run these trials as one batch.
+    pub fn run(&self, selected: &[String]) -> Vec<TrialResult> {
+        let trials: Vec<Trial> =
+            self.trials.iter().filter(|trial| selected.contains(&trial.name)).cloned().collect();
+        match judge_session(&self.session, &self.project, &trials) {
+            Ok(events) => events.iter().filter_map(result_of).collect(),
+            Err(failure) => {
+                let problem = Some(format!("environment: {failure}"));
+                let failed = |name: &String| TrialResult { name: name.clone(), problem: problem.clone() };
+                selected.iter().map(failed).collect()
+            }
+        }
+    }
+
+    /// The result of one trial; a trial that was never judged has failed.
+    pub fn result_of(&self, results: &[TrialResult], name: &str) -> Result<(), String> {
+        match results.iter().find(|result| result.name == name) {
+            Some(TrialResult { problem: None, .. }) => Ok(()),
+            Some(TrialResult { problem: Some(problem), .. }) => Err(problem.clone()),
+            None => Err("the trial was planned but never judged".to_string()),
+        }
+    }
+}
+
+fn result_of(event: &Event) -> Option<TrialResult> {
+    let Event::TrialFinished { trial, claim, verdict, blame, repeat, .. } = event else {
+        return None;
+    };
+    let problem = match verdict {
+        Verdict::Holds { .. } | Verdict::Recorded { .. } => None,
+        Verdict::Violated { reason } | Verdict::Undetermined { reason } => {
+            let word = verdict.word();
+            let at = blame.as_ref().map(|blame| {
+                format!("\n  at {}: {}", blame.location, blame.because)
+            });
+            let at = at.unwrap_or_default();
+            Some(format!("{word}: {claim}\n  {reason}{at}\n  repeat: {repeat}"))
+        }
+    };
+    Some(TrialResult { name: trial.clone(), problem })
+}

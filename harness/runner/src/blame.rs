@@ -1,0 +1,76 @@
+//! Which line of the layout is to blame for a violated cell.
+
+use partywall_core::contract::Contract;
+use partywall_core::event::Blame;
+use partywall_core::inventory::Pod;
+use partywall_core::plan::{Cell, Trial};
+use partywall_core::probe::{Probe, ReachProbe};
+use partywall_core::scenario::Expect;
+use partywall_core::verdict::Verdict;
+
+use crate::judge::Judged;
+
+/// The line that causes a violation; `None` where the verdict is another, or no file is known
+/// to be at fault.
+pub(crate) fn blame(
+    facts: &Judged<'_>,
+    trial: &Trial,
+    cell: &Cell,
+    verdict: &Verdict,
+) -> Option<Blame> {
+    if !matches!(verdict, Verdict::Violated { .. }) {
+        return None;
+    }
+    let project = facts.run.project;
+    match &facts.plan.batch.probes[cell.probe] {
+        Probe::Reach(probe) if trial.scenario.expect == Expect::Reached => {
+            let endpoint = endpoint_of(facts, probe)?;
+            let tenant = trial.tenant.as_deref()?;
+            let namespace = &probe.from.namespace;
+            partywall_offline::blame::missing_egress(
+                &project.layout,
+                &project.contract,
+                tenant,
+                namespace,
+                probe.target.port,
+                &endpoint,
+            )
+        }
+        Probe::Reach(probe) => {
+            let to = target_pod(facts, probe)?.name.namespace.clone();
+            partywall_offline::blame::open_wall(
+                &project.layout,
+                &probe.from.namespace,
+                &to,
+                probe.target.port,
+            )
+        }
+        Probe::Deliver(probe) => partywall_offline::blame::org(&project.layout, &probe.tenant),
+        Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
+        Probe::Access(_) => None,
+    }
+}
+
+fn target_pod<'a>(facts: &'a Judged<'_>, probe: &ReachProbe) -> Option<&'a Pod> {
+    let address = &probe.target.address;
+    let by_address = facts.inventory.pods.iter().find(|pod| pod.address == *address);
+    let by_server = || {
+        let server = probe.target.servers.first()?;
+        facts.inventory.pod(server)
+    };
+    by_address.or_else(by_server)
+}
+
+/// The contract's name of a target, or `namespace/workload`.
+pub(crate) fn endpoint_of(facts: &Judged<'_>, probe: &ReachProbe) -> Option<String> {
+    let pod = target_pod(facts, probe);
+    let contract: &Contract = &facts.run.project.contract;
+    let named = pod.and_then(|pod| {
+        let mut endpoints = contract.endpoints.iter();
+        endpoints.find(|(_, endpoint)| endpoint.selects(&pod.name.namespace, &pod.labels))
+    });
+    named
+        .map(|(name, _)| name.clone())
+        .or_else(|| pod.map(|pod| format!("{}/{}", pod.name.namespace, pod.workload)))
+        .or_else(|| Some(probe.target.label.clone()))
+}

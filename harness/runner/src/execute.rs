@@ -1,0 +1,141 @@
+//! Executing trials on a backend: prepare, observe once, judge, conclude.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use partywall_core::check::judge;
+use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
+use partywall_core::event::{Defect, EVENT_VERSION, Event};
+use partywall_core::exit::Exit;
+use partywall_core::observation::Observation;
+use partywall_core::plan::{Plan, Trial, plan};
+use partywall_core::verdict::Verdict;
+
+use crate::judge::{Judged, events_of, is_leak};
+use crate::load::Project;
+
+/// Bounds of the parts of a run.
+const PREPARE: Deadline = Deadline(Duration::from_secs(180));
+const OBSERVE: Deadline = Deadline(Duration::from_secs(180));
+const CONCLUDE: Deadline = Deadline(Duration::from_secs(90));
+
+/// What is to be run.
+pub struct Run<'a> {
+    /// The layout and contract.
+    pub project: &'a Project,
+    /// The trials.
+    pub trials: &'a [Trial],
+    /// The commit that is judged, where there is one.
+    pub commit: Option<String>,
+    /// Defects that were found while the layout was deployed.
+    pub defects: &'a [Defect],
+    /// The command that repeats one trial, with `{trial}` where its name goes.
+    pub repeat: &'a str,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct RunOutcome {
+    /// Everything that happened, in order.
+    pub events: Vec<Event>,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl Run<'_> {
+    /// The trials that this backend can judge, and the reasons why not for the others.
+    fn split<C: Cluster>(&self, cluster: &C) -> (Vec<Trial>, Vec<Event>) {
+        let mut judged = Vec::new();
+        let mut ignored = Vec::new();
+        for trial in self.trials {
+            match reason_to_ignore(cluster.backend(), cluster, trial) {
+                None => judged.push(trial.clone()),
+                Some(reason) => {
+                    ignored.push(Event::TrialIgnored { trial: trial.name.clone(), reason });
+                }
+            }
+        }
+        (judged, ignored)
+    }
+
+    fn started(&self, backend: Backend, judged: &[Trial]) -> Event {
+        Event::RunStarted {
+            version: EVENT_VERSION,
+            backend,
+            layout: self.project.directory.display().to_string(),
+            commit: self.commit.clone(),
+            tenants: self.tenants_of(judged),
+            planned: judged.iter().map(|trial| trial.name.clone()).collect(),
+            at_ms: now_ms(),
+        }
+    }
+
+    /// The tenants that these trials are about: each must get at least one cell.
+    fn tenants_of(&self, judged: &[Trial]) -> Vec<String> {
+        let names = self.project.contract.tenants.iter().map(|tenant| tenant.name.clone());
+        names.filter(|name| judged.iter().any(|trial| trial.tenant.as_ref() == Some(name))).collect()
+    }
+}
+
+fn reason_to_ignore<C: Cluster>(backend: Backend, cluster: &C, trial: &Trial) -> Option<String> {
+    if !trial.scenario.backends.contains(&backend) {
+        return Some(format!("the scenario is not for the {backend} backend"));
+    }
+    match cluster.capability(trial.scenario.probe.kind()) {
+        Capability::Yes => None,
+        Capability::No { reason } => Some(reason),
+    }
+}
+
+/// Run the trials and judge them. An error means that the environment was not fit: then no
+/// verdict is given at all.
+pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcome, ObserveError> {
+    let started = Instant::now();
+    let (judged, ignored) = run.split(cluster);
+    let mut events = vec![run.started(cluster.backend(), &judged)];
+    events.extend(ignored);
+    events.extend(run.defects.iter().cloned().map(Event::DefectFound));
+    let inventory = cluster.prepare(&run.project.contract, PREPARE).await?;
+    let plan = plan(&judged, &run.project.contract, &inventory);
+    let observations = cluster.observe(&plan.batch, OBSERVE).await?;
+    cluster.conclude(CONCLUDE).await?;
+    let elapsed = started.elapsed();
+    let verdicts = judge_all(&plan, &judged, &observations);
+    let facts = Judged {
+        run,
+        trials: &judged,
+        plan: &plan,
+        observations: &observations,
+        verdicts: &verdicts,
+        inventory: &inventory,
+        elapsed_ms: milliseconds(elapsed),
+    };
+    let (trial_events, exit) = events_of(&facts);
+    events.extend(trial_events);
+    let exit = if run.defects.is_empty() { exit } else { exit.and(Exit::Violated) };
+    events.push(finished(&facts, exit, started.elapsed()));
+    Ok(RunOutcome { events, exit })
+}
+
+fn judge_all(plan: &Plan, trials: &[Trial], observations: &[Observation]) -> Vec<Verdict> {
+    let cells = plan.cells.iter();
+    cells.map(|cell| judge(plan, &trials[cell.trial], cell, observations)).collect()
+}
+
+fn finished(facts: &Judged<'_>, exit: Exit, elapsed: Duration) -> Event {
+    Event::RunFinished {
+        probes: facts.plan.batch.probes.len(),
+        cells: facts.plan.cells.len(),
+        leaks: facts.plan.cells.iter().zip(facts.verdicts).filter(|c| is_leak(facts, c.0, c.1)).count(),
+        elapsed_ms: milliseconds(elapsed),
+        exit: exit.code(),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, milliseconds)
+}
+

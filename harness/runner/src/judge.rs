@@ -1,0 +1,120 @@
+//! From verdicts to events: every planned cell and every planned trial is reported.
+
+use partywall_core::event::{CellResult, Event};
+use partywall_core::exit::Exit;
+use partywall_core::inventory::Inventory;
+use partywall_core::observation::{Observation, Outcome};
+use partywall_core::plan::{Cell, CellSubject, Plan, ReachCell, Trial};
+use partywall_core::probe::Probe;
+use partywall_core::scenario::Expect;
+use partywall_core::verdict::Verdict;
+
+use crate::blame::blame;
+use crate::execute::Run;
+
+/// Everything that a run knows once its cells are judged.
+pub(crate) struct Judged<'a> {
+    pub run: &'a Run<'a>,
+    pub trials: &'a [Trial],
+    pub plan: &'a Plan,
+    pub observations: &'a [Observation],
+    pub verdicts: &'a [Verdict],
+    pub inventory: &'a Inventory,
+    pub elapsed_ms: u64,
+}
+
+/// The events of every cell and trial, and what they come to.
+pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
+    let mut events = Vec::new();
+    let mut exit = Exit::Holds;
+    for (index, trial) in facts.trials.iter().enumerate() {
+        let cells = || {
+            let all = facts.plan.cells.iter().zip(facts.verdicts);
+            all.filter(move |(cell, _)| cell.trial == index)
+        };
+        events.extend(cells().map(|(cell, verdict)| {
+            Event::CellJudged(cell_result(facts, trial, cell, verdict))
+        }));
+        let verdict = trial_verdict(cells().map(|(_, verdict)| verdict));
+        exit = exit.and(Exit::from(&verdict));
+        let worst = cells().find(|(_, of_cell)| **of_cell == verdict).map(|(cell, _)| cell);
+        events.push(Event::TrialFinished {
+            trial: trial.name.clone(),
+            claim: trial.claim.clone(),
+            scenario: trial.scenario.path.clone(),
+            tenant: trial.tenant.clone(),
+            cells_planned: cells().count(),
+            cells_judged: cells().count(),
+            elapsed_ms: facts.elapsed_ms,
+            blame: worst.and_then(|cell| blame(facts, trial, cell, &verdict)),
+            repeat: facts.run.repeat.replace("{trial}", &trial.name),
+            verdict,
+        });
+    }
+    (events, exit)
+}
+
+/// The gravest verdict of the cells. Where several are equally grave the first stands for all,
+/// and the reason says how many there are.
+fn trial_verdict<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Verdict {
+    Verdict::gravest(verdicts)
+}
+
+fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict) -> CellResult {
+    let probe = &facts.plan.batch.probes[cell.probe];
+    let (from, to) = match probe {
+        Probe::Reach(reach) => {
+            let target = &reach.target;
+            let by = format!("{:?}", target.by).to_lowercase();
+            let to = format!("{} {} by {by} {}", target.label, target.port, target.address);
+            (Some(reach.from.clone()), to)
+        }
+        Probe::Secret(secret) => (None, format!("secrets of {}", secret.tenant.name)),
+        Probe::Deliver(deliver) => (None, format!("org {}", deliver.tenant.org)),
+        Probe::Access(_) => (None, cell.column.clone()),
+    };
+    CellResult {
+        trial: trial.name.clone(),
+        row: cell.row.clone(),
+        column: cell.column.clone(),
+        from,
+        to,
+        expect: format!("{:?}", trial.scenario.expect).to_lowercase(),
+        controls: controls(facts, cell),
+        verdict: verdict.clone(),
+    }
+}
+
+fn controls(facts: &Judged<'_>, cell: &Cell) -> String {
+    let CellSubject::Reach(reach) = &cell.subject else { return String::new() };
+    let ReachCell { client_controls, target_controls, .. } = reach;
+    let side = |indices: &[usize]| {
+        let outcomes = indices.iter().map(|index| match facts.observations.get(*index) {
+            Some(Observation::Reach(seen)) => outcome_word(seen.outcome),
+            _ => "unanswered",
+        });
+        let words = outcomes.collect::<Vec<_>>().join(", ");
+        if words.is_empty() { "none".to_string() } else { words }
+    };
+    format!(
+        "same client to an allowed target: {}; allowed client to the same target: {}",
+        side(client_controls),
+        side(target_controls)
+    )
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Reached => "reached",
+        Outcome::Refused => "refused",
+        Outcome::Dropped => "dropped",
+        Outcome::Unresolved => "unresolved",
+        Outcome::ProbeError => "probe error",
+    }
+}
+
+/// Whether a cell shows traffic where none may be.
+pub(crate) fn is_leak(facts: &Judged<'_>, cell: &Cell, verdict: &Verdict) -> bool {
+    facts.trials[cell.trial].scenario.expect == Expect::Denied
+        && matches!(verdict, Verdict::Violated { .. })
+}
