@@ -39,9 +39,6 @@ pub enum Command {
     Bench(Bench),
     /// All of it: set up what is missing, up, test, mutants, first draft, down
     E2e(E2e),
-    /// Called by the Docker daemon in place of runc on hosts that cannot grant every capability
-    #[command(hide = true)]
-    OciShim(OciShim),
 }
 
 /// Which session.
@@ -151,11 +148,23 @@ pub enum ImagesCommand {
     Build {
         /// Only these components
         only: Vec<String>,
+        /// Where images come from
+        #[arg(long, value_enum, default_value = "bundle")]
+        images: ImageSource,
+        /// A registry that stands in for the published ones
+        #[arg(long, value_name = "HOST:PORT")]
+        registry_mirror: Option<String>,
     },
     /// List components with versions and what is built
     List,
     /// Check that what is built is what the lock file says
     Verify,
+    /// Push the bundle's images to a registry, under the published names
+    Push {
+        /// The registry
+        #[arg(value_name = "HOST:PORT")]
+        registry: String,
+    },
     /// Ask the registry for digests and write them into the lock file
     Pin {
         /// A registry that stands in for the published ones
@@ -223,12 +232,4 @@ pub struct Bench {
     /// Also build the bundle from nothing (30 to 45 minutes)
     #[arg(long)]
     pub bundle: bool,
-}
-
-/// The capability shim, called by the Docker daemon in place of runc.
-#[derive(Debug, Args)]
-pub struct OciShim {
-    /// runc's own arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<std::ffi::OsString>,
 }

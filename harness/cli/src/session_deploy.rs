@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use partywall_live::{
-    LayoutSpec, ObjectStatus, PushOptions, Readiness, ReconcileReport, Session, push_layout,
-    reconcile,
+    LayoutSpec, ObjectStatus, PushOptions, Readiness, ReconcileReport, Session, apply_key_secrets,
+    clear, push_layout, reconcile,
 };
 use partywall_offline::defect::FluxObject;
 use partywall_runner::Deploy;
@@ -16,6 +17,8 @@ use crate::failure::Failure;
 const RECONCILE: Duration = Duration::from_secs(180);
 /// Names the commit that was last reconciled whole, in the session's folder.
 const RECONCILED: &str = "reconciled";
+/// Names the origin of the layout that the session holds, in the session's folder.
+const ORIGIN: &str = "origin";
 
 /// A session and the layout that is deployed into it.
 pub struct SessionDeploy<'a> {
@@ -23,6 +26,8 @@ pub struct SessionDeploy<'a> {
     pub session: &'a mut Session,
     /// The layout.
     pub spec: LayoutSpec,
+    /// Where it comes from, see [`origin_of`].
+    pub origin: String,
 }
 
 impl Deploy for SessionDeploy<'_> {
@@ -34,14 +39,46 @@ impl Deploy for SessionDeploy<'_> {
     ) -> Result<Vec<FluxObject>, Failure> {
         let replace = replaced.iter().map(|(path, text)| (path.clone(), Some(text.clone())));
         let options = PushOptions { replace: replace.collect() };
+        let client = self.session.client().await.map_err(Failure::environment)?;
+        let another = self.is_another_layout()?;
+        // What a broken or a mended commit left standing would hide what the next one lacks.
+        if another || (replaced.is_empty() && !is_reconciled(self.session)) {
+            clear(&client).await.map_err(Failure::environment)?;
+        }
         let pushed = push_layout(self.session, &self.spec, &options).await;
         let pushed = pushed.map_err(Failure::environment)?;
-        let client = self.session.client().await.map_err(Failure::environment)?;
+        let keys = apply_key_secrets(&client, self.session, &self.spec.secrets).await;
+        keys.map_err(Failure::environment)?;
         let report = reconcile(&client, self.session, &self.spec.sync, &pushed, RECONCILE).await;
         let report = report.map_err(Failure::environment)?;
-        mark_reconciled(self.session, &report)?;
+        if replaced.is_empty() {
+            mark_reconciled(self.session, &report)?;
+        } else {
+            fs::write(self.session.file(RECONCILED), "")?;
+        }
         Ok(report.objects.into_iter().map(flux_object).collect())
     }
+}
+
+impl SessionDeploy<'_> {
+    /// Whether the session holds a layout of another origin; remembers the new one.
+    fn is_another_layout(&self) -> Result<bool, Failure> {
+        let file = self.session.file(ORIGIN);
+        let before = fs::read_to_string(&file).ok();
+        fs::write(&file, &self.origin)?;
+        Ok(before.as_ref() != Some(&self.origin))
+    }
+}
+
+/// The origin of a layout: its folder, or the folder that a scratch copy was made of.
+pub fn origin_of(directory: &Path) -> String {
+    let canonical = directory.canonicalize();
+    canonical.unwrap_or_else(|_| directory.to_path_buf()).display().to_string()
+}
+
+/// Remember which layout `up` has put into the session.
+pub fn mark_origin(session: &Session, directory: &Path) -> Result<(), Failure> {
+    Ok(fs::write(session.file(ORIGIN), origin_of(directory))?)
 }
 
 /// One object in the words of the offline backend.

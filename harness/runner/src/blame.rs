@@ -37,7 +37,9 @@ pub(crate) fn blame(
             )
         }
         Probe::Reach(probe) => {
-            let to = target_pod(facts, probe)?.name.namespace.clone();
+            // A node or the API server is no pod and has no namespace.
+            let to = target_pod(facts, probe).map(|pod| pod.name.namespace.clone());
+            let to = to.unwrap_or_default();
             partywall_offline::blame::open_wall(
                 &project.layout,
                 &probe.from.namespace,
@@ -47,7 +49,9 @@ pub(crate) fn blame(
         }
         Probe::Deliver(probe) => partywall_offline::blame::org(&project.layout, &probe.tenant),
         Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
-        Probe::Access(_) => None,
+        Probe::Access(probe) => {
+            partywall_offline::blame::tenancy(&project.layout, probe.store)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use partywall_core::observation::Observation;
 use partywall_core::plan::{Plan, Trial, plan};
 use partywall_core::verdict::Verdict;
 
+use crate::flows::denied_flows;
 use crate::judge::{Judged, events_of, is_leak};
 use crate::load::Project;
 
@@ -109,6 +110,7 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
         inventory: &inventory,
         elapsed_ms: milliseconds(elapsed),
     };
+    events.extend(denied_flows(&facts).into_iter().map(Event::DefectFound));
     let (trial_events, exit) = events_of(&facts);
     events.extend(trial_events);
     let exit = if run.defects.is_empty() { exit } else { exit.and(Exit::Violated) };

@@ -8,6 +8,7 @@
 mod blame;
 mod deploy;
 mod execute;
+mod flows;
 mod judge;
 mod load;
 

@@ -11,10 +11,10 @@ use partywall_runner::{Deploy, Deployed, Project};
 use super::run::block_on;
 use super::test::{judge, load_session};
 use super::{down, images, up};
-use crate::args::{Bench, ImageSource, Images, ImagesCommand, LayoutArgs, Name, Up};
+use crate::args::{Bench, ImageSource, LayoutArgs, Name, Up};
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
-use crate::session_deploy::SessionDeploy;
+use crate::session_deploy::{SessionDeploy, origin_of};
 use crate::{machine, paths, print};
 
 const SESSION: &str = "partywall-bench";
@@ -44,13 +44,13 @@ fn bundle(arguments: &Bench) -> Result<(), Failure> {
     }
     let scratch = tempfile::tempdir_in(paths::cache())?;
     let started = Instant::now();
-    images::build_in(scratch.path())?;
+    images::build(scratch.path(), &[], ImageSource::Bundle, None)?;
     line(name, &format!("{:.1} min", started.elapsed().as_secs_f64() / 60.0), "45 min");
     Ok(())
 }
 
 fn measure(name: &Name) -> Result<Exit, Failure> {
-    images::images(&Images { command: ImagesCommand::Build { only: Vec::new() } })?;
+    images::build(&paths::cache(), &[], ImageSource::Bundle, None)?;
     let layout = LayoutArgs { layout: None, keys: None };
     let started = Instant::now();
     up::up(&Up {
@@ -89,7 +89,8 @@ fn commit(name: &Name, project: &Project) -> Result<(), Failure> {
     let objects = block_on(async {
         let mut session = load_session(&name.session)?;
         let spec = layout_spec(project, None);
-        SessionDeploy { session: &mut session, spec }.deploy(&changed).await
+        let origin = origin_of(&project.directory);
+        SessionDeploy { session: &mut session, spec, origin }.deploy(&changed).await
     })?;
     let ready = objects.iter().filter(|object| object.ready).count();
     let measured = format!("{}, {ready} of {} objects ready", seconds(started), objects.len());

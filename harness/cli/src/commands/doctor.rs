@@ -1,5 +1,35 @@
 //! `partywall doctor`.
+
 use partywall_core::Exit;
+use partywall_images::docker::{EnsureOptions, Install, ensure, server_version};
+
 use crate::args::Doctor;
 use crate::failure::Failure;
-pub fn doctor(_a: &Doctor) -> Result<Exit, Failure> { Ok(Exit::Holds) }
+use crate::{machine, paths, print};
+
+/// Run `partywall doctor`.
+pub fn doctor(arguments: &Doctor) -> Result<Exit, Failure> {
+    print::note(&format!("  machine: {}", machine::describe()));
+    if !arguments.fix {
+        return look();
+    }
+    let mut options = EnsureOptions::new(paths::cache())?;
+    options.install = Install::Allowed;
+    let report = ensure(&options).map_err(Failure::environment)?;
+    for note in &report.notes {
+        print::note(&format!("  {note}"));
+    }
+    print::note(&format!("  Docker {} answers", report.version));
+    Ok(Exit::Holds)
+}
+
+fn look() -> Result<Exit, Failure> {
+    let version = server_version().map_err(|error| {
+        Failure::environment(format!(
+            "the Docker daemon does not answer: {error}\nhint: `partywall doctor --fix` installs \
+             and starts it on Debian and Ubuntu as root; elsewhere see Docker's own pages"
+        ))
+    })?;
+    print::result(&format!("Docker {version} answers"));
+    Ok(Exit::Holds)
+}

@@ -7,7 +7,7 @@ use partywall_core::Exit;
 
 use super::{diagnose, doctor, down, images, mutants, test, up};
 use crate::args::{
-    Diagnose, Doctor, E2e, ImageSource, Images, ImagesCommand, LayoutArgs, Mutants, Test, Up,
+    Diagnose, Doctor, E2e, ImageSource, LayoutArgs, Mutants, Test, Up,
 };
 use crate::failure::Failure;
 use crate::{paths, print};
@@ -30,9 +30,8 @@ pub fn e2e(arguments: &E2e) -> Result<Exit, Failure> {
 
 fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
     let fix = Doctor { fix: true };
-    let build = Images { command: ImagesCommand::Build { only: Vec::new() } };
     let exit = phases.run("doctor", || doctor::doctor(&fix))?;
-    let exit = exit.and(phases.run("images", || images::images(&build))?);
+    let exit = exit.and(phases.run("images", || images::build(&paths::cache(), &[], ImageSource::Bundle, None))?);
     let exit = exit.and(phases.run("up", || up::up(&up_of(arguments)))?);
     let exit = exit.and(phases.run("reference layout", || test::test(&test_of(arguments)))?);
     if exit != Exit::Holds {

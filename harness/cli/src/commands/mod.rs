@@ -7,7 +7,6 @@ mod down;
 mod e2e;
 mod images;
 mod mutants;
-mod oci_shim;
 mod push;
 mod report;
 mod run;

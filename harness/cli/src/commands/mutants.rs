@@ -14,7 +14,7 @@ use super::test::{judge, load_session};
 use crate::args::Mutants;
 use crate::failure::Failure;
 use crate::project::{layout_spec, scenarios, selected_trials};
-use crate::session_deploy::{SessionDeploy, turn};
+use crate::session_deploy::{SessionDeploy, origin_of, turn};
 use crate::{paths, print, reports};
 
 const MUTANTS: &str = "fixtures/mutants";
@@ -55,7 +55,7 @@ fn kill(arguments: &Mutants, mutant: &Mutant) -> Result<Result<String, String>, 
     apply(mutant, &base, &tree).map_err(Failure::usage)?;
     let project = load_project(&tree)?;
     let spec = spec_at(&project, &base);
-    let outcome = run(arguments, &project, spec, Some(mutant))?;
+    let outcome = run(arguments, &project, spec, origin_of(&base), mutant)?;
     reports::write(&arguments.reports.join(&mutant.name), &outcome.events)?;
     Ok(verdict(mutant, &outcome))
 }
@@ -80,17 +80,16 @@ fn run(
     arguments: &Mutants,
     project: &Project,
     spec: LayoutSpec,
-    mutant: Option<&Mutant>,
+    origin: String,
+    mutant: &Mutant,
 ) -> Result<RunOutcome, Failure> {
     let scenarios = scenarios(None)?;
     let mut trials = selected_trials(&scenarios, &project.contract, None)?;
-    if let Some(mutant) = mutant {
-        trials.retain(|trial| is_asked(trial, mutant));
-    }
+    trials.retain(|trial| is_asked(trial, mutant));
     block_on(async {
         let mut session = load_session(&arguments.name.session)?;
         let _turn = turn(&session)?;
-        let mut deploy = SessionDeploy { session: &mut session, spec };
+        let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
         judge(session, project, &trials, &deployed, "partywall test {trial}").await
     })
@@ -145,10 +144,11 @@ fn restore(arguments: &Mutants, mutants: &[Mutant]) -> Result<(), Failure> {
     let base: PathBuf = base;
     let project = load_project(&base)?;
     let spec = layout_spec(&project, None);
+    let origin = origin_of(&base);
     block_on(async {
         let mut session = load_session(&arguments.name.session)?;
         let _turn = turn(&session)?;
-        let mut deploy = SessionDeploy { session: &mut session, spec };
+        let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
         match deployed.ready {
             true => Ok(()),

@@ -12,16 +12,17 @@ use crate::args::Push;
 use crate::failure::Failure;
 use crate::print;
 use crate::project::{layout_spec, project};
-use crate::session_deploy::SessionDeploy;
+use crate::session_deploy::{SessionDeploy, origin_of};
 
 /// Run `partywall push`.
 pub fn push(arguments: &Push) -> Result<Exit, Failure> {
     let project = project(&arguments.layout)?;
     let spec = layout_spec(&project, arguments.layout.keys.as_deref());
+    let origin = origin_of(&project.directory);
     let started = Instant::now();
     let objects = block_on(async {
         let mut session = load_session(&arguments.name.session)?;
-        let mut deploy = SessionDeploy { session: &mut session, spec };
+        let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         deploy.deploy(&BTreeMap::new()).await
     })?;
     let seconds = started.elapsed().as_secs_f64();

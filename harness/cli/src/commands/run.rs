@@ -3,7 +3,7 @@
 use clap::Parser;
 use partywall_core::Exit;
 
-use super::{bench, diagnose, doctor, down, e2e, images, mutants, oci_shim, push, report, test, up};
+use super::{bench, diagnose, doctor, down, e2e, images, mutants, push, report, test, up};
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 use crate::print;
@@ -40,7 +40,6 @@ fn call(command: Command) -> Result<Exit, Failure> {
         Command::Diagnose(arguments) => diagnose::diagnose(&arguments),
         Command::Bench(arguments) => bench::bench(&arguments),
         Command::E2e(arguments) => e2e::e2e(&arguments),
-        Command::OciShim(arguments) => oci_shim::oci_shim(&arguments),
     }
 }
 

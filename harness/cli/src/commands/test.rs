@@ -12,7 +12,7 @@ use super::run::block_on;
 use crate::args::Test;
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
-use crate::session_deploy::{SessionDeploy, is_reconciled, turn};
+use crate::session_deploy::{SessionDeploy, is_reconciled, origin_of, turn};
 use crate::{paths, print, reports};
 
 /// Run `partywall test`.
@@ -66,7 +66,8 @@ async fn deploy_if_needed(
         return Ok(Deployed { ready: true, ..Deployed::default() });
     }
     print::note(&format!("deploying {} through Git", project.directory.display()));
-    let mut deploy = SessionDeploy { session, spec };
+    let origin = origin_of(&project.directory);
+    let mut deploy = SessionDeploy { session, spec, origin };
     deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await
 }
 

@@ -9,18 +9,21 @@ use crate::bundle;
 use crate::failure::Failure;
 use crate::progress::Bars;
 use crate::project::{layout_spec, project};
-use crate::session_deploy::mark_reconciled;
+use crate::session_deploy::{mark_origin, mark_reconciled};
 use crate::{paths, print};
 
 /// Run `partywall up`.
 pub fn up(arguments: &Up) -> Result<Exit, Failure> {
     let project = project(&arguments.layout)?;
+    let resolved = bundle::resolve(arguments.images, arguments.registry_mirror.as_deref())?;
+    let mut layout = layout_spec(&project, arguments.layout.keys.as_deref());
+    layout.images = resolved.images;
     let spec = UpSpec {
         session: arguments.name.session.clone(),
         state: paths::state(),
         nodes: arguments.nodes,
-        layout: layout_spec(&project, arguments.layout.keys.as_deref()),
-        bundle: bundle::resolve(arguments.images, arguments.registry_mirror.as_deref())?,
+        layout,
+        bundle: resolved.bundle,
     };
     let bars = Bars::default();
     let up = block_on(async {
@@ -37,6 +40,7 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
         brought.map_err(failure)
     })?;
     mark_reconciled(&up.session, &up.report)?;
+    mark_origin(&up.session, &project.directory)?;
     let objects = up.report.objects.len();
     let mut exit = Exit::Holds;
     for object in up.report.failures() {

@@ -140,15 +140,16 @@ impl<'a> Planner<'a> {
     /// The same client to something that it may reach: a pod of its own tenant, or the sink
     /// of the harness for a client of the harness.
     fn client_controls(&self, client: &Pod, transport: Transport) -> Vec<ReachProbe> {
-        let own = |pod: &&Pod| {
-            pod.name != client.name
-                && pod.agent
-                && match client.role {
-                    Role::OpenClient => pod.role == Role::OpenSink,
-                    _ => pod.role == Role::Workload && self.same_tenant(client, pod),
-                }
+        // Somebody else's pod is asked through its twin, which also keeps the receipt.
+        let own = |pod: &'a Pod| {
+            let fits = match client.role {
+                Role::OpenClient => pod.role == Role::OpenSink,
+                _ => pod.role == Role::Workload && self.same_tenant(client, pod),
+            };
+            let stand_in = self.inventory.stand_in(pod)?;
+            (fits && stand_in.name != client.name && !pod.host_network).then_some(stand_in)
         };
-        let Some(neighbour) = self.inventory.pods.iter().find(own) else { return Vec::new() };
+        let Some(neighbour) = self.inventory.pods.iter().find_map(own) else { return Vec::new() };
         let port = neighbour.listening().into_iter().find(|port| port.transport == transport);
         port.map(|port| vec![probe_to(client, neighbour, port)]).unwrap_or_default()
     }

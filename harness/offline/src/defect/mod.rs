@@ -6,7 +6,7 @@ mod reach;
 
 pub use flux::{FluxObject, of_object, of_objects};
 pub use message::clean;
-pub(crate) use message::{missing_path, refused_source};
+pub(crate) use message::{RefusedSource, missing_path, refused_source};
 pub use reach::{Violation, of_violation};
 
 /// A JSON-6902 patch names a path that its target does not have.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use partywall_core::Layout;
 use partywall_core::document::Document;
 use partywall_core::event::Defect;
+use partywall_core::source::SourceLocation;
 use regex::Regex;
 
 use super::Mend;
-use crate::defect::refused_source;
+use crate::defect::{RefusedSource, refused_source};
 
 /// Drop the foreign namespace from the reference, and write the source out once more at the end
 /// of the release's own file, so that every overlay takes it into its namespace.
@@ -17,8 +18,8 @@ pub(super) fn mend(layout: &Layout, defect: &Defect) -> Option<Mend> {
     if !defect.object.starts_with("HelmRelease ") {
         return None;
     }
-    let source = refused_source(&defect.message)?;
     let place = defect.location.as_ref()?;
+    let source = written_source(layout, place).or_else(|| refused_source(&defect.message))?;
     let text = layout.files.get(&place.file)?;
     let written = layout
         .of_kind(source.kind)
@@ -34,6 +35,20 @@ pub(super) fn mend(layout: &Layout, defect: &Defect) -> Option<Mend> {
     Some(Mend {
         description,
         files: BTreeMap::from([(place.file.clone(), changed)]),
+    })
+}
+
+/// The source that the release of a file names. Flux's message may name the HelmChart instead,
+/// which it makes beside that source and which no file of the layout holds.
+fn written_source<'a>(layout: &'a Layout, place: &SourceLocation) -> Option<RefusedSource<'a>> {
+    let is_release =
+        |one: &&Document| one.kind() == "HelmRelease" && one.location.file == place.file;
+    let release = layout.documents.iter().find(is_release)?;
+    let reference = release.root.at(&["spec", "chart", "spec", "sourceRef"])?;
+    Some(RefusedSource {
+        kind: reference.text(&["kind"])?,
+        namespace: reference.text(&["namespace"])?,
+        name: reference.text(&["name"])?,
     })
 }
 

@@ -1,0 +1,20 @@
+//! The `kind` backend: the one that may create and delete clusters.
+
+mod cluster;
+mod cni;
+mod doctor;
+mod down;
+mod error;
+mod flux;
+mod git_server;
+mod orphan;
+mod ownership;
+mod rollout;
+mod up;
+
+pub use doctor::{Finding, doctor};
+pub use down::{Removed, down};
+pub use error::{DownError, ErrorKind, UpError};
+pub use up::{Up, up};
+
+pub(crate) use flux::NAMESPACE as FLUX_NAMESPACE;

@@ -1,0 +1,212 @@
+//! A session's cluster, behind the seam.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kube::Client;
+use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
+use partywall_core::contract::Contract;
+use partywall_core::inventory::Inventory;
+use partywall_core::observation::Observation;
+use partywall_core::probe::{DeliverProbe, Probe, ProbeBatch, ProbeKind, ReachProbe};
+use tokio::sync::RwLock;
+
+use super::harness_pods::{self, OPEN_NAMESPACE};
+use super::secret::Vault;
+use super::streams::Streams;
+use super::{access, deliver, inventory, reach, twin};
+use crate::canary::{CanaryError, canary};
+use crate::session::Session;
+
+const CANARY_LIMIT: Duration = Duration::from_secs(30);
+
+/// A cluster that `up` made.
+pub struct LiveCluster {
+    session: Session,
+    client: Client,
+    streams: Streams,
+    /// What `prepare` learned; probes are answered with it.
+    known: RwLock<Option<Known>>,
+}
+
+struct Known {
+    contract: Contract,
+    inventory: Inventory,
+}
+
+impl LiveCluster {
+    /// Attach to a session.
+    pub async fn attach(session: Session) -> Result<Self, ObserveError> {
+        let client = session.client().await.map_err(|error| ObserveError::NoCluster {
+            message: error.to_string(),
+            hint: "`partywall up` makes a session".to_string(),
+        })?;
+        if let Err(error) = client.apiserver_version().await {
+            return Err(ObserveError::NoCluster {
+                message: format!(
+                    "the cluster of session `{}` does not answer: {error}",
+                    session.name
+                ),
+                hint: "`partywall up` repairs the session, `partywall down` removes it".to_string(),
+            });
+        }
+        let streams = Streams::new(client.clone());
+        Ok(Self { session, client, streams, known: RwLock::new(None) })
+    }
+
+    /// The session behind it.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    async fn enforced(&self) -> Result<(), ObserveError> {
+        let error = match canary(&self.client, CANARY_LIMIT).await {
+            Ok(_report) => return Ok(()),
+            Err(error) => error,
+        };
+        match &error {
+            CanaryError::DidNotBite { .. } => Err(ObserveError::Canary {
+                message: error.to_string(),
+                hint: "no denial seen on this cluster would mean anything".to_string(),
+            }),
+            _ => Err(ObserveError::Environment(error.to_string())),
+        }
+    }
+
+    async fn stand(&self, contract: &Contract) -> Result<Inventory, ObserveError> {
+        let environment = |error: String| ObserveError::Environment(error);
+        let agent = &self.session.bundle.agent;
+        let mut namespaces: BTreeSet<String> = contract.platform.iter().cloned().collect();
+        namespaces.extend(contract.tenants.iter().flat_map(|tenant| tenant.namespaces.clone()));
+        namespaces.insert(OPEN_NAMESPACE.to_string());
+        let read = || async {
+            let read = inventory::read(&self.client, &namespaces, agent).await;
+            read.map_err(|error| environment(format!("failed to list what stands: {error}")))
+        };
+        let existing: BTreeSet<String> =
+            read().await?.pods.iter().map(|pod| pod.name.namespace.clone()).collect();
+        let ensured = harness_pods::ensure(&self.client, &contract.platform, &existing, agent);
+        ensured.await.map_err(|error| environment(error.to_string()))?;
+        let mut standing = read().await?;
+        let changed = twin::ensure(&self.client, contract, &standing, agent).await;
+        if changed.map_err(|error| environment(error.to_string()))? {
+            standing = read().await?;
+        }
+        inventory::learn_decoys(&mut standing, &self.streams).await;
+        Ok(standing)
+    }
+
+    async fn reach(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes: Vec<(usize, &ReachProbe)> = of_kind(batch, |probe| match probe {
+            Probe::Reach(probe) => Some(probe),
+            _ => None,
+        });
+        reach::observe(&self.client, &self.streams, &known.inventory, &probes, &batch.answered).await
+    }
+
+    async fn deliver(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes: Vec<(usize, &DeliverProbe)> = of_kind(batch, |probe| match probe {
+            Probe::Deliver(probe) => Some(probe),
+            _ => None,
+        });
+        deliver::observe(&self.streams, &known.contract, &known.inventory, &probes).await
+    }
+
+    async fn others(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let vault =
+            Vault { client: &self.client, session: &self.session, contract: &known.contract };
+        let looks = batch.probes.iter().enumerate().map(|(index, probe)| {
+            let vault = &vault;
+            async move {
+                let seen = match probe {
+                    Probe::Secret(probe) => vault.observe(probe).await,
+                    Probe::Access(probe) => {
+                        access::observe(&self.streams, &known.contract, &known.inventory, probe)
+                            .await
+                    }
+                    Probe::Reach(_) | Probe::Deliver(_) => return None,
+                };
+                Some((index, seen))
+            }
+        });
+        futures::future::join_all(looks).await.into_iter().flatten().collect()
+    }
+}
+
+fn of_kind<'a, P>(
+    batch: &'a ProbeBatch,
+    kind: impl Fn(&'a Probe) -> Option<&'a P>,
+) -> Vec<(usize, &'a P)> {
+    let probes = batch.probes.iter().enumerate();
+    probes.filter_map(|(index, probe)| Some((index, kind(probe)?))).collect()
+}
+
+impl Cluster for LiveCluster {
+    fn backend(&self) -> Backend {
+        Backend::Kind
+    }
+
+    fn capability(&self, _kind: ProbeKind) -> Capability {
+        Capability::Yes
+    }
+
+    async fn prepare(
+        &self,
+        contract: &Contract,
+        deadline: Deadline,
+    ) -> Result<Inventory, ObserveError> {
+        let prepared = async {
+            let inventory = self.stand(contract).await?;
+            // The canary's policies are applied after the layout's own. When they bite on
+            // every node, the network plugin has realised what came before them.
+            self.enforced().await?;
+            Ok(inventory)
+        };
+        let inventory = in_time(deadline, "preparing the cluster", prepared).await?;
+        let known = Known { contract: contract.clone(), inventory: inventory.clone() };
+        *self.known.write().await = Some(known);
+        Ok(inventory)
+    }
+
+    async fn observe(
+        &self,
+        batch: &ProbeBatch,
+        deadline: Deadline,
+    ) -> Result<Vec<Observation>, ObserveError> {
+        let known = self.known.read().await;
+        let Some(known) = known.as_ref() else {
+            return Err(ObserveError::Environment("the cluster was not prepared".to_string()));
+        };
+        let asked = async {
+            // Reach has the agents for itself: its time-outs are taken from what it measures.
+            let mut seen = self.reach(known, batch).await;
+            let (delivered, others) =
+                futures::join!(self.deliver(known, batch), self.others(known, batch));
+            seen.extend(delivered);
+            seen.extend(others);
+            Ok(seen)
+        };
+        let seen = in_time(deadline, "the probes", asked).await?;
+        let lost = || Observation::Failed { detail: "the probe was never answered".to_string() };
+        let mut observations: Vec<Observation> = batch.probes.iter().map(|_| lost()).collect();
+        for (index, observation) in seen {
+            observations[index] = observation;
+        }
+        Ok(observations)
+    }
+
+    async fn conclude(&self, deadline: Deadline) -> Result<(), ObserveError> {
+        in_time(deadline, "the concluding canary", self.enforced()).await
+    }
+}
+
+async fn in_time<T>(
+    deadline: Deadline,
+    what: &str,
+    work: impl Future<Output = Result<T, ObserveError>>,
+) -> Result<T, ObserveError> {
+    tokio::time::timeout(deadline.0, work).await.unwrap_or_else(|_| {
+        let message = format!("{what} did not end within {} s", deadline.0.as_secs());
+        Err(ObserveError::Environment(message))
+    })
+}

@@ -1,0 +1,87 @@
+//! One exec stream for each agent, opened when it is first needed and kept for the next
+//! question: a run asks every agent several times.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::Client;
+use partywall_agent::protocol::{Ask, Reply};
+use partywall_core::inventory::PodName;
+use tokio::sync::Mutex;
+
+use crate::agent_stream::{AgentPod, AgentStream};
+
+/// Streams that are opened at the same time; each costs the API server and the node a process.
+const AT_ONCE: usize = 16;
+/// How long a stream may take to open.
+const OPEN_LIMIT: Duration = Duration::from_secs(15);
+
+/// Open streams by pod.
+pub(super) struct Streams {
+    client: Client,
+    idle: Mutex<HashMap<PodName, AgentStream>>,
+}
+
+/// The answers of one pod in the order of its questions; an answer that was lost says why.
+pub(super) type Answers = Vec<Result<Reply, String>>;
+
+impl Streams {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, idle: Mutex::new(HashMap::new()) }
+    }
+
+    /// Ask many pods at once.
+    pub(super) async fn ask_all(
+        &self,
+        questions: BTreeMap<PodName, Vec<Ask>>,
+        limit: Duration,
+    ) -> BTreeMap<PodName, Answers> {
+        let asked = questions.into_iter().map(|(pod, asks)| async move {
+            let answers = self.ask(&pod, asks, limit).await;
+            (pod, answers)
+        });
+        futures::stream::iter(asked).buffer_unordered(AT_ONCE.max(64)).collect().await
+    }
+
+    /// Ask one pod one question.
+    pub(super) async fn ask_one(
+        &self,
+        pod: &PodName,
+        ask: Ask,
+        limit: Duration,
+    ) -> Result<Reply, String> {
+        let mut answers = self.ask(pod, vec![ask], limit).await;
+        answers.pop().unwrap_or_else(|| Err("no answer".to_string()))
+    }
+
+    async fn ask(&self, pod: &PodName, asks: Vec<Ask>, limit: Duration) -> Answers {
+        let count = asks.len();
+        let mut stream = match self.take(pod).await {
+            Ok(stream) => stream,
+            Err(error) => return vec![Err(error); count],
+        };
+        let answers = stream.ask(asks, limit).await;
+        let whole = answers.iter().all(Result::is_ok);
+        if whole {
+            self.idle.lock().await.insert(pod.clone(), stream);
+        }
+        answers
+            .into_iter()
+            .map(|answer| match answer {
+                Ok(Reply::Failed { detail }) => Err(detail),
+                Ok(reply) => Ok(reply),
+                Err(lost) => Err(lost.to_string()),
+            })
+            .collect()
+    }
+
+    async fn take(&self, pod: &PodName) -> Result<AgentStream, String> {
+        if let Some(stream) = self.idle.lock().await.remove(pod) {
+            return Ok(stream);
+        }
+        let agent = AgentPod::new(pod.namespace.clone(), pod.name.clone());
+        let opened = AgentStream::open(&self.client, &agent, OPEN_LIMIT).await;
+        opened.map_err(|error| error.to_string())
+    }
+}

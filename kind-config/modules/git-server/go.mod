@@ -1,0 +1,3 @@
+module partywall.dev/bundle/git-server
+
+go 1.24

@@ -1,0 +1,3 @@
+module partywall.dev/bundle/pause
+
+go 1.24
