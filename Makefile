@@ -15,9 +15,10 @@ test: ## Unit tests and everything that needs no cluster
 	cargo test --locked --workspace
 
 .PHONY: lint
-lint: ## Formatting and lints
+lint: ## Formatting, lints, workflows
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 .PHONY: bundle
 bundle: ## Build the images bundle (30 to 45 minutes from nothing, seconds when cached)

@@ -3,7 +3,10 @@
 //! It needs Docker and a finished bundle, so it is run by name:
 //! `cargo test -p partywall-images --test registry -- --ignored`.
 
-#![expect(clippy::unwrap_used, reason = "a failed step of a trial is a failed trial")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a trial is a failed trial"
+)]
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

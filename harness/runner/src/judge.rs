@@ -35,7 +35,7 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
         events.extend(cells().map(|(cell, verdict)| {
             Event::CellJudged(cell_result(facts, trial, cell, verdict))
         }));
-        let verdict = trial_verdict(cells().map(|(_, verdict)| verdict));
+        let verdict = Verdict::gravest(cells().map(|(_, verdict)| verdict));
         exit = exit.and(Exit::from(&verdict));
         let worst = cells().find(|(_, of_cell)| **of_cell == verdict).map(|(cell, _)| cell);
         events.push(Event::TrialFinished {
@@ -43,7 +43,7 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
             claim: trial.claim.clone(),
             scenario: trial.scenario.path.clone(),
             tenant: trial.tenant.clone(),
-            cells_planned: cells().count(),
+            cells_planned: facts.plan.cells.iter().filter(|cell| cell.trial == index).count(),
             cells_judged: cells().count(),
             elapsed_ms: facts.elapsed_ms,
             blame: worst.and_then(|cell| blame(facts, trial, cell, &verdict)),
@@ -52,12 +52,6 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
         });
     }
     (events, exit)
-}
-
-/// The gravest verdict of the cells. Where several are equally grave the first stands for all,
-/// and the reason says how many there are.
-fn trial_verdict<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> Verdict {
-    Verdict::gravest(verdicts)
 }
 
 fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict) -> CellResult {

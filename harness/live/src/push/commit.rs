@@ -7,7 +7,7 @@ use base64::Engine;
 use partywall_tool::{Tool, ToolError};
 
 use super::error::PushError;
-use crate::programs::run;
+use crate::programs::{run, run_unchecked};
 
 /// Where and as whom to push.
 pub(crate) struct Target<'a> {
@@ -32,8 +32,21 @@ fn git(folder: &Path) -> Tool {
         .args(["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "gc.auto=0"])
 }
 
+/// Whether a tree that did not change gets a commit all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unchanged {
+    /// Yes: the wait for a layout goes by its commit.
+    Commit,
+    /// No: a new commit of a chart would upgrade every release of it.
+    Keep,
+}
+
 /// Commit everything in the folder on its branch and give back the commit.
-pub(crate) async fn commit(folder: &Path, target: &Target<'_>) -> Result<String, PushError> {
+pub(crate) async fn commit(
+    folder: &Path,
+    target: &Target<'_>,
+    unchanged: Unchanged,
+) -> Result<String, PushError> {
     let failed = |source: ToolError| PushError::Commit {
         repository: target.repository.to_string(),
         source,
@@ -44,6 +57,14 @@ pub(crate) async fn commit(folder: &Path, target: &Target<'_>) -> Result<String,
     }
     // Also files that an ignore rule of the layout would leave out: the tree is what it is.
     run(git(folder).args(["add", "--all", "--force", "."])).await.map_err(failed)?;
+    let head = run_unchecked(git(folder).args(["rev-parse", "--verify", "--quiet", "HEAD"])).await;
+    let head = head.map_err(failed)?;
+    if head.success() && unchanged == Unchanged::Keep {
+        let same = run_unchecked(git(folder).args(["diff", "--cached", "--quiet"])).await;
+        if same.map_err(failed)?.success() {
+            return Ok(head.stdout_text().trim().to_string());
+        }
+    }
     let message = "The working tree, with the session's keys and addresses";
     let commit = ["commit", "--quiet", "--allow-empty", "--no-gpg-sign", "-m", message];
     run(git(folder).args(commit)).await.map_err(failed)?;
@@ -89,8 +110,12 @@ mod tests {
             user: "partywall",
             password: "s3cret",
         };
-        let hash = commit(folder.path(), &target).await.unwrap();
+        let hash = commit(folder.path(), &target, Unchanged::Commit).await.unwrap();
         assert_eq!(hash.len(), 40);
+        let kept = commit(folder.path(), &target, Unchanged::Keep).await.unwrap();
+        assert_eq!(kept, hash);
+        let new = commit(folder.path(), &target, Unchanged::Commit).await.unwrap();
+        assert_ne!(new, hash);
         let error = push(folder.path(), &target).await.unwrap_err().to_string();
         assert!(error.starts_with("the Git server refused the push of deployments"), "{error}");
         assert!(!error.contains("s3cret") && !error.contains("Basic"), "{error}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::commit::{Target, commit, push};
+use super::commit::{Target, Unchanged, commit, push};
 use super::error::PushError;
 use super::rewrite::rewrite;
 use super::secrets::encrypt_anew;
@@ -220,7 +220,9 @@ async fn push_one(
         user: &server.user,
         password,
     };
-    let commit = commit(tree, &target).await?;
+    let is_layout = source.name == LAYOUT_REPOSITORY;
+    let unchanged = if is_layout { Unchanged::Commit } else { Unchanged::Keep };
+    let commit = commit(tree, &target, unchanged).await?;
     push(tree, &target).await?;
     Ok(PushedRepository { name: source.name.clone(), url, commit })
 }

@@ -14,7 +14,7 @@ use crate::push::Pushed;
 use crate::random::{RandomError, nonce};
 use crate::session::Session;
 
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A failure may have been about something that came a moment later (a namespace, a definition).
 /// Each object that failed is asked again this often before its failure is believed.
 const ASK_AGAIN: u32 = 2;

@@ -1,0 +1,34 @@
+//! One cell by the observations of its batch.
+
+use super::{reach, secret, telemetry};
+use crate::observation::Observation;
+use crate::plan::{Cell, CellSubject, Plan, Trial};
+use crate::probe::Probe;
+use crate::verdict::Verdict;
+
+/// Judge one cell of a plan by the observations of its batch.
+pub fn judge(plan: &Plan, trial: &Trial, cell: &Cell, observations: &[Observation]) -> Verdict {
+    let Some(observation) = observations.get(cell.probe) else {
+        return Verdict::undetermined("the probe was planned but never answered");
+    };
+    if let Observation::Failed { detail } = observation {
+        return Verdict::undetermined(format!("the probe could not be made: {detail}"));
+    }
+    let expect = trial.scenario.expect;
+    match (&plan.batch.probes[cell.probe], observation, &cell.subject) {
+        (Probe::Reach(_), Observation::Reach(seen), CellSubject::Reach(controls)) => {
+            let of = |indices: &[usize]| reach::controls(indices, observations);
+            let evidence = reach::Evidence {
+                seen,
+                client: of(&controls.client_controls),
+                target: of(&controls.target_controls),
+                proof: controls.proof,
+            };
+            reach::judge(expect, &evidence)
+        }
+        (Probe::Secret(probe), Observation::Secret(seen), _) => secret::judge(probe, seen),
+        (Probe::Deliver(probe), Observation::Deliver(seen), _) => telemetry::deliver(probe, seen),
+        (Probe::Access(_), Observation::Access(seen), _) => telemetry::access(seen),
+        _ => Verdict::undetermined("the answer is of another kind than the question"),
+    }
+}
