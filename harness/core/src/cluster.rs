@@ -111,13 +111,18 @@ pub trait Provision {
     type Spec;
     /// What was built, for later commands to attach to.
     type Session;
+    /// What was removed.
+    type Removed;
     /// What went wrong.
     type Error: std::error::Error;
 
     /// Build, or complete what an interrupted call began.
     fn up(&self, spec: &Self::Spec)
-    -> impl Future<Output = Result<Self::Session, Self::Error>> + Send;
+    -> impl Future<Output = Result<Self::Session, Self::Error>>;
 
     /// Remove everything that `up` made, and nothing else.
-    fn down(&self, name: &str) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn down(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Self::Removed, Self::Error>>;
 }

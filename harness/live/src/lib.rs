@@ -37,7 +37,7 @@ pub use canary::{CanaryError, CanaryReport, canary};
 pub use clear::{ClearError, clear};
 pub use client::{ClientError, client};
 pub use diagnose::{DiagnoseError, diagnose};
-pub use kind::{DownError, ErrorKind, Finding, Removed, Up, UpError, doctor, down, up};
+pub use kind::{DownError, ErrorKind, Finding, Kind, KindError, Removed, Up, UpError, doctor, down, up};
 pub use manifests::ManifestError;
 pub use observe::LiveCluster;
 pub use progress::{Phase, PhaseTime, Progress, Quiet};

@@ -2,7 +2,8 @@
 
 use partywall_core::Exit;
 
-use partywall_live::Removed;
+use partywall_core::Provision;
+use partywall_live::{Kind, Quiet, Removed};
 
 use super::run::block_on;
 use crate::args::Name;
@@ -12,8 +13,9 @@ use crate::{paths, print};
 /// Run `partywall down`.
 pub fn down(arguments: &Name) -> Result<Exit, Failure> {
     let removed = block_on(async {
-        let removed = partywall_live::down(&paths::state(), &arguments.session).await;
-        removed.map_err(Failure::environment)
+        let state = paths::state();
+        let kind = Kind { state: &state, progress: &Quiet };
+        kind.down(&arguments.session).await.map_err(Failure::environment)
     })?;
     print::note(&summary(&removed));
     Ok(Exit::Holds)

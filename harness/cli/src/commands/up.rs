@@ -1,7 +1,8 @@
 //! `partywall up`.
 
 use partywall_core::Exit;
-use partywall_live::{ErrorKind, UpError, UpSpec};
+use partywall_core::Provision;
+use partywall_live::{ErrorKind, Kind, KindError, UpSpec};
 
 use super::run::block_on;
 use crate::args::Up;
@@ -26,9 +27,10 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
         bundle: resolved.bundle,
     };
     let bars = Bars::default();
+    let kind = Kind { state: &spec.state, progress: &bars };
     let up = block_on(async {
         let brought = tokio::select! {
-            brought = partywall_live::up(&spec, &bars) => brought,
+            brought = kind.up(&spec) => brought,
             _interrupt = tokio::signal::ctrl_c() => {
                 return Err(Failure::environment(format!(
                     "interrupted in the middle of `up`\nhint: `partywall up` goes on where it \
@@ -53,9 +55,9 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn failure(error: UpError) -> Failure {
-    match error.kind() {
-        ErrorKind::Environment => Failure::environment(error),
-        ErrorKind::Input => Failure::usage(error),
+fn failure(error: KindError) -> Failure {
+    match &error {
+        KindError::Up(up) if up.kind() == ErrorKind::Input => Failure::usage(error),
+        _ => Failure::environment(error),
     }
 }

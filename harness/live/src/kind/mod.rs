@@ -9,11 +9,13 @@ mod flux;
 mod git_server;
 mod orphan;
 mod ownership;
+mod provision;
 mod rollout;
 mod up;
 
 pub use doctor::{Finding, doctor};
 pub use down::{Removed, down};
+pub use provision::{Kind, KindError};
 pub use error::{DownError, ErrorKind, UpError};
 pub use up::{Up, up};
 
