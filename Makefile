@@ -8,7 +8,7 @@ help: ## List the verbs
 
 .PHONY: e2e
 e2e: ## The main job: set up what is missing, bring up, test, run the mutants, tear down
-	$(PARTYWALL) e2e
+	$(PARTYWALL) e2e --run 'cargo test --locked --package partywall-scenarios --test conformance'
 
 .PHONY: test
 test: ## Unit tests and everything that needs no cluster

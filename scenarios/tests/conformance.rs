@@ -2,6 +2,8 @@
 //! `cargo nextest run -E 'binary(conformance)'`. Listing reads YAML and nothing else.
 //! Trials run on the session that `partywall up` made, and are ignored while there is none.
 
+#![expect(clippy::print_stderr, reason = "a test binary says why it cannot list its trials")]
+
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
 
 /// The selection as libtest-mimic makes it.
 fn is_selected(arguments: &Arguments, name: &str) -> bool {
-    let fits = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter) };
+    let fits =
+        |filter: &String| if arguments.exact { name == filter } else { name.contains(filter) };
     arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }

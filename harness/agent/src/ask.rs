@@ -69,16 +69,12 @@ impl Agent {
             Ask::Receipts { .. } | Ask::Listening | Ask::Environment { .. } => {
                 match control::ask(&self.control, &question).await {
                     Ok(reply) => reply,
-                    Err(error) => Reply::Failed {
-                        detail: error.to_string(),
-                    },
+                    Err(error) => Reply::Failed { detail: error.to_string() },
                 }
             }
             Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) => match self.probes.acquire().await {
                 Ok(_turn) => self.probe(question).await,
-                Err(error) => Reply::Failed {
-                    detail: error.to_string(),
-                },
+                Err(error) => Reply::Failed { detail: error.to_string() },
             },
         }
     }
@@ -91,9 +87,9 @@ impl Agent {
                 Reply::Emit(otlp::emit(&self.resolver, &request, environment).await)
             }
             Ask::Http(request) => Reply::Http(http::ask(&self.resolver, &request).await),
-            Ask::Receipts { .. } | Ask::Listening | Ask::Environment { .. } => Reply::Failed {
-                detail: "not a probe".to_owned(),
-            },
+            Ask::Receipts { .. } | Ask::Listening | Ask::Environment { .. } => {
+                Reply::Failed { detail: "not a probe".to_owned() }
+            }
         }
     }
 }
@@ -107,10 +103,7 @@ where
     W: AsyncWrite + Unpin,
 {
     let (sender, answers) = unbounded_channel();
-    let hello = Message::Hello {
-        protocol: PROTOCOL_VERSION,
-        pod: agent.pod.clone(),
-    };
+    let hello = Message::Hello { protocol: PROTOCOL_VERSION, pod: agent.pod.clone() };
     // The receiver lives in this function, below.
     drop(sender.send(hello));
     let mut output = BufWriter::new(output);
@@ -141,14 +134,10 @@ async fn read<R: AsyncBufRead + Unpin>(
         match serde_json::from_slice::<Command>(&line) {
             Ok(command) => start(&agent, command, answers.clone()),
             Err(error) => {
-                let reply = Reply::Failed {
-                    detail: format!("failed to understand the command: {error}"),
-                };
+                let reply =
+                    Reply::Failed { detail: format!("failed to understand the command: {error}") };
                 // The writer outlives the reader, or the stream is broken and told so there.
-                drop(answers.send(Message::Reply {
-                    id: number_of(&line),
-                    reply,
-                }));
+                drop(answers.send(Message::Reply { id: number_of(&line), reply }));
             }
         }
     }
@@ -160,10 +149,7 @@ fn start(agent: &Arc<Agent>, command: Command, answers: UnboundedSender<Message>
     tokio::spawn(async move {
         let reply = agent.answer(command.ask).await;
         // Where nobody listens any more, nobody misses it.
-        drop(answers.send(Message::Reply {
-            id: command.id,
-            reply,
-        }));
+        drop(answers.send(Message::Reply { id: command.id, reply }));
     });
 }
 

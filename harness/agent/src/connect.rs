@@ -49,10 +49,9 @@ impl Handshake {
             // given the CPU. A connection that stands is never reported as dropped.
             Err(_) => match state(&self.stream) {
                 Ok(true) => Ok(self.stream),
-                Ok(false) => Err(Ending::new(
-                    Outcome::Dropped,
-                    "no answer to the connection request",
-                )),
+                Ok(false) => {
+                    Err(Ending::new(Outcome::Dropped, "no answer to the connection request"))
+                }
                 Err(error) => Err(Ending::before_contact(Stage::Wait, &error)),
             },
         }

@@ -48,24 +48,16 @@ pub fn listen(name: &str) -> std::io::Result<UnixListener> {
 
 /// Asks the server of this pod.
 pub async fn ask(name: &str, question: &Ask) -> Result<Reply, ControlError> {
-    timeout(ANSWER_TIMEOUT, ask_now(name, question))
-        .await
-        .map_err(|_| ControlError::Timeout)?
+    timeout(ANSWER_TIMEOUT, ask_now(name, question)).await.map_err(|_| ControlError::Timeout)?
 }
 
 async fn ask_now(name: &str, question: &Ask) -> Result<Reply, ControlError> {
-    let mut stream =
-        UnixStream::connect(path(name))
-            .await
-            .map_err(|source| ControlError::Connect {
-                name: name.to_owned(),
-                source,
-            })?;
+    let mut stream = UnixStream::connect(path(name))
+        .await
+        .map_err(|source| ControlError::Connect { name: name.to_owned(), source })?;
     write_line(&mut stream, question).await?;
     let mut line = String::new();
-    BufReader::new(stream.take(LINE_LENGTH_MAX))
-        .read_line(&mut line)
-        .await?;
+    BufReader::new(stream.take(LINE_LENGTH_MAX)).read_line(&mut line).await?;
     Ok(serde_json::from_str(&line)?)
 }
 
@@ -80,9 +72,9 @@ pub async fn serve_one(
         reader.read_line(&mut line).await?;
         let reply = match serde_json::from_str(&line) {
             Ok(question) => answer(question),
-            Err(error) => Reply::Failed {
-                detail: format!("failed to understand the question: {error}"),
-            },
+            Err(error) => {
+                Reply::Failed { detail: format!("failed to understand the question: {error}") }
+            }
         };
         let mut stream = reader.into_inner().into_inner();
         write_line(&mut stream, &reply).await

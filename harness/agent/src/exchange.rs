@@ -56,9 +56,7 @@ pub fn parse_answer(line: &[u8]) -> Option<(String, Option<String>)> {
 pub fn now_us() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-        })
+        .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// A nonce is short and plain, so that it can stand in a path and in a log.
@@ -73,10 +71,7 @@ mod tests {
 
     #[test]
     fn a_request_is_understood() {
-        assert_eq!(
-            nonce_of_request(request("abc1").as_bytes()),
-            Some("abc1".into())
-        );
+        assert_eq!(nonce_of_request(request("abc1").as_bytes()), Some("abc1".into()));
         assert_eq!(nonce_of_request(b"PARTYWALL abc1\r\n"), Some("abc1".into()));
         assert_eq!(nonce_of_request(b"PARTYWALL "), None);
         assert_eq!(nonce_of_request(b"PARTYWALL a b"), None);
@@ -88,10 +83,7 @@ mod tests {
         let line = answer("abc1", "tenant/pod-0");
         let parsed = parse_answer(line.as_bytes());
         assert_eq!(parsed, Some(("abc1".into(), Some("tenant/pod-0".into()))));
-        assert_eq!(
-            parse_answer(b"PARTYWALL abc1\n"),
-            Some(("abc1".into(), None))
-        );
+        assert_eq!(parse_answer(b"PARTYWALL abc1\n"), Some(("abc1".into(), None)));
         assert_eq!(parse_answer(b"HTTP/1.1 400 Bad Request"), None);
     }
 

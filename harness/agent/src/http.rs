@@ -45,9 +45,8 @@ impl Place {
     /// Reads a URL. Only plain HTTP is spoken.
     pub fn parse(url: &str) -> Result<Self, Ending> {
         let wrong = |reason: &str| Ending::probe_error(format!("not usable: {url}: {reason}"));
-        let uri: Uri = url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
+        let uri: Uri =
+            url.parse().map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
         if uri.scheme_str() != Some("http") {
             return Err(wrong("only http:// is spoken"));
         }
@@ -56,9 +55,7 @@ impl Place {
             host: authority.host().to_owned(),
             port: authority.port_u16().unwrap_or(80),
             authority: authority.as_str().to_owned(),
-            path: uri
-                .path_and_query()
-                .map_or_else(|| "/".to_owned(), ToString::to_string),
+            path: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         })
     }
 }
@@ -105,10 +102,8 @@ fn build(question: &HttpRequest, place: &Place) -> Result<Request<Full<Bytes>>, 
     let body = question.body.clone().unwrap_or_default();
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = method;
-    *request.uri_mut() = place
-        .path
-        .parse()
-        .map_err(|error| Ending::probe_error(format!("path: {error}")))?;
+    *request.uri_mut() =
+        place.path.parse().map_err(|error| Ending::probe_error(format!("path: {error}")))?;
     let host = HeaderValue::from_str(&place.authority)
         .map_err(|error| Ending::probe_error(format!("host: {error}")))?;
     request.headers_mut().insert(HOST, host);
@@ -174,10 +169,7 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart() {
         let place = Place::parse("http://loki.observability:3100/loki/api?x=1").unwrap();
-        assert_eq!(
-            (place.host.as_str(), place.port),
-            ("loki.observability", 3100)
-        );
+        assert_eq!((place.host.as_str(), place.port), ("loki.observability", 3100));
         assert_eq!(place.path, "/loki/api?x=1");
         let bare = Place::parse("http://gateway").unwrap();
         assert_eq!((bare.port, bare.path.as_str()), (80, "/"));

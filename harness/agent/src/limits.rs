@@ -13,10 +13,7 @@ const FILES_PER_PROBE: u64 = 2;
 /// flight under it.
 pub fn probes_in_flight() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let files = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
@@ -30,9 +27,7 @@ fn probes_under(files: Option<u64>) -> usize {
         return PROBES_MAX;
     };
     let probes = files.saturating_sub(FILES_RESERVED) / FILES_PER_PROBE;
-    usize::try_from(probes)
-        .unwrap_or(PROBES_MAX)
-        .clamp(1, PROBES_MAX)
+    usize::try_from(probes).unwrap_or(PROBES_MAX).clamp(1, PROBES_MAX)
 }
 
 #[cfg(test)]

@@ -38,10 +38,7 @@ pub enum Stage {
 impl Ending {
     /// An ending with this outcome.
     pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            detail: detail.into(),
-        }
+        Self { outcome, detail: detail.into() }
     }
 
     /// The probe could not be made.

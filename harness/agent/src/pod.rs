@@ -4,9 +4,7 @@
 /// absent; empty where nothing is known.
 pub fn identity(environment: impl Fn(&str) -> Option<String>) -> String {
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
-    let name = set("POD_NAME")
-        .or_else(|| set("HOSTNAME"))
-        .or_else(host_name);
+    let name = set("POD_NAME").or_else(|| set("HOSTNAME")).or_else(host_name);
     match (set("POD_NAMESPACE"), name) {
         (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
         (None, Some(name)) => name,

@@ -69,10 +69,7 @@ impl Resolver {
         if let Ok(ip) = bare.parse::<IpAddr>() {
             return Ok(Resolved::Literal(ip));
         }
-        let resolver = self
-            .inner
-            .as_ref()
-            .map_err(|detail| Ending::probe_error(detail.clone()))?;
+        let resolver = self.inner.as_ref().map_err(|detail| Ending::probe_error(detail.clone()))?;
         match timeout(NAME_TIMEOUT, resolver.lookup_ip(target)).await {
             Err(_) => Err(unresolved(target, "time-out")),
             Ok(Err(error)) => Err(type_error(target, &error)),
@@ -154,22 +151,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_is_not_looked_up() {
-        let resolver = Resolver {
-            inner: Err("none".to_owned()),
-        };
+        let resolver = Resolver { inner: Err("none".to_owned()) };
         let expected = Resolved::Literal(IpAddr::from([127, 0, 0, 1]));
         assert_eq!(resolver.resolve("127.0.0.1").await, Ok(expected));
-        assert!(matches!(
-            resolver.resolve("[::1]").await,
-            Ok(Resolved::Literal(_))
-        ));
+        assert!(matches!(resolver.resolve("[::1]").await, Ok(Resolved::Literal(_))));
     }
 
     #[tokio::test]
     async fn a_pod_without_a_resolver_cannot_be_asked_about_names() {
-        let resolver = Resolver {
-            inner: Err("failed to read /etc/resolv.conf: absent".to_owned()),
-        };
+        let resolver =
+            Resolver { inner: Err("failed to read /etc/resolv.conf: absent".to_owned()) };
         let ending = resolver.resolve("gateway").await.unwrap_err();
         assert_eq!(ending.outcome, Outcome::ProbeError);
         assert!(ending.detail.contains("resolv.conf"));

@@ -36,13 +36,9 @@ fn commands_keep_their_shape() {
             nonce: "00112233445566778899aabbccddeeff".to_owned(),
             timeout_ms: 500,
         }),
-        Ask::Receipts {
-            nonces: vec!["n1".to_owned()],
-        },
+        Ask::Receipts { nonces: vec!["n1".to_owned()] },
         Ask::Listening,
-        Ask::Environment {
-            names: vec!["OTEL_SERVICE_NAME".to_owned()],
-        },
+        Ask::Environment { names: vec!["OTEL_SERVICE_NAME".to_owned()] },
         Ask::Emit(EmitRequest {
             signal: Signal::Metric,
             marker: "marker_1".to_owned(),
@@ -58,10 +54,7 @@ fn commands_keep_their_shape() {
             timeout_ms: 500,
         }),
     ];
-    let commands: Vec<_> = (1..)
-        .zip(asks)
-        .map(|(id, ask)| Command { id, ask })
-        .collect();
+    let commands: Vec<_> = (1..).zip(asks).map(|(id, ask)| Command { id, ask }).collect();
     insta::assert_snapshot!(lines(&commands));
 }
 
@@ -84,15 +77,8 @@ fn messages_keep_their_shape() {
             peer: "10.244.0.7:40000".to_owned(),
             at_us: 1,
         }]),
-        Reply::Listening(vec![Listening {
-            port: 18080,
-            transport: Transport::Tcp,
-            decoy: true,
-        }]),
-        Reply::Environment(BTreeMap::from([(
-            "POD_NAME".to_owned(),
-            "web-0".to_owned(),
-        )])),
+        Reply::Listening(vec![Listening { port: 18080, transport: Transport::Tcp, decoy: true }]),
+        Reply::Environment(BTreeMap::from([("POD_NAME".to_owned(), "web-0".to_owned())])),
         Reply::Emit(EmitReply {
             accepted: true,
             outcome: Outcome::Reached,
@@ -106,19 +92,11 @@ fn messages_keep_their_shape() {
             body: String::new(),
             detail: "nothing came back".to_owned(),
         }),
-        Reply::Failed {
-            detail: "why".to_owned(),
-        },
+        Reply::Failed { detail: "why".to_owned() },
     ];
-    let mut messages = vec![Message::Hello {
-        protocol: PROTOCOL_VERSION,
-        pod: "tenant/web-0".to_owned(),
-    }];
-    messages.extend(
-        (1..)
-            .zip(replies)
-            .map(|(id, reply)| Message::Reply { id, reply }),
-    );
+    let mut messages =
+        vec![Message::Hello { protocol: PROTOCOL_VERSION, pod: "tenant/web-0".to_owned() }];
+    messages.extend((1..).zip(replies).map(|(id, reply)| Message::Reply { id, reply }));
     messages.push(Message::Done { commands: 7 });
     insta::assert_snapshot!(lines(&messages));
 }

@@ -6,8 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Proves that the walls between tenants hold.
 #[derive(Debug, Parser)]
-#[command(name = "partywall", version, about, after_help = "\
-exit codes: 0 holds, 1 violated, 2 usage or bad input, 3 environment, 4 undetermined")]
+#[command(
+    name = "partywall",
+    version,
+    about,
+    after_help = "\
+exit codes: 0 holds, 1 violated, 2 usage or bad input, 3 environment, 4 undetermined"
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -181,6 +186,9 @@ pub struct E2e {
     /// Leave the cluster standing, also when something failed
     #[arg(long)]
     pub keep: bool,
+    /// A shell command to run while the session stands (`PARTYWALL_SESSION` names it)
+    #[arg(long, value_name = "COMMAND")]
+    pub run: Option<String>,
     /// Where events and reports go
     #[arg(long, value_name = "FOLDER", default_value = "reports")]
     pub reports: PathBuf,

@@ -1,8 +1,9 @@
 //! From the images lock to the references and programs that a session is made of.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use partywall_images::{Bundle, Mode, Workspace, registry_answers};
+use partywall_images::{Bundle, Mode, NodeFacts, Workspace, registry_answers};
 
 use crate::args::ImageSource;
 use crate::failure::Failure;
@@ -43,21 +44,45 @@ pub fn resolve(source: ImageSource, mirror: Option<&str>) -> Result<Resolved, Fa
     }
     let image = |name: &str| bundle.resolve(&mode, name).map_err(Failure::environment);
     let program = |name: &str| bundle.program(name).map_err(Failure::environment);
-    let components = bundle.references(&mode);
+    let mut components = components(&bundle, &mode);
     let mut images = Vec::new();
-    for (name, reference) in bundle.references(&Mode::Bundle) {
+    for (name, reference) in self::components(&bundle, &Mode::Bundle) {
         match components.get(&name) {
             Some(other) if *other != reference => images.push((reference, other.clone())),
             _ => {}
         }
     }
+    let node = image("node")?;
+    if mode != Mode::Bundle {
+        node_components(&mut components, bundle.node_facts(&node).map_err(Failure::environment)?);
+    }
     let bundle = partywall_live::Bundle {
         kind: program("kind")?,
         sops: program("sops")?,
-        node: image("node")?,
+        node,
         git_server: image("git-server")?,
         agent: image("agent")?,
         components,
     };
     Ok(Resolved { bundle, images })
+}
+
+/// The images by their components' names, as the live backend's own manifests ask for them.
+fn components(bundle: &Bundle, mode: &Mode) -> BTreeMap<String, String> {
+    let named = bundle.references(mode).into_iter().map(|(name, reference)| {
+        let component = name.strip_prefix("partywall.local/").map(str::to_string);
+        (component.unwrap_or(name), reference)
+    });
+    named.collect()
+}
+
+/// What kubeadm must be told of the node image: the tags that it carries if it was built here and
+/// came by way of a mirror, and nothing if it is a published one, which is as kubeadm expects it.
+fn node_components(components: &mut BTreeMap<String, String>, facts: Option<NodeFacts>) {
+    components.remove("etcd");
+    components.remove("coredns");
+    if let Some(NodeFacts { image_repository, etcd_tag, dns_tag }) = facts {
+        components.insert("etcd".to_string(), format!("{image_repository}/etcd:{etcd_tag}"));
+        components.insert("coredns".to_string(), format!("{image_repository}/coredns:{dns_tag}"));
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use partywall_core::plan::{Trial, trials};
 use partywall_core::cluster::Backend;
 use partywall_core::contract::Contract;
+use partywall_core::plan::{Trial, trials};
 use partywall_core::scenario::Scenario;
 use partywall_live::{LayoutSpec, RepositorySpec, TenantSecrets};
 use partywall_runner::{Project, load_project, load_scenarios};

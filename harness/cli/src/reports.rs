@@ -6,7 +6,8 @@ use std::path::Path;
 use partywall_core::event::Event;
 use partywall_report::console::{Colour, ConsoleOptions};
 use partywall_report::{
-    account, console as console_report, events, github as github_report, html, junit as junit_report,
+    account, console as console_report, events, github as github_report, html,
+    junit as junit_report,
 };
 
 use crate::failure::Failure;

@@ -65,7 +65,8 @@ impl Conformance {
             Ok(events) => events.iter().filter_map(result_of).collect(),
             Err(failure) => {
                 let problem = Some(format!("environment: {failure}"));
-                let failed = |name: &String| TrialResult { name: name.clone(), problem: problem.clone() };
+                let failed =
+                    |name: &String| TrialResult { name: name.clone(), problem: problem.clone() };
                 selected.iter().map(failed).collect()
             }
         }
@@ -89,9 +90,8 @@ fn result_of(event: &Event) -> Option<TrialResult> {
         Verdict::Holds { .. } | Verdict::Recorded { .. } => None,
         Verdict::Violated { reason } | Verdict::Undetermined { reason } => {
             let word = verdict.word();
-            let at = blame.as_ref().map(|blame| {
-                format!("\n  at {}: {}", blame.location, blame.because)
-            });
+            let at =
+                blame.as_ref().map(|blame| format!("\n  at {}: {}", blame.location, blame.because));
             let at = at.unwrap_or_default();
             Some(format!("{word}: {claim}\n  {reason}{at}\n  repeat: {repeat}"))
         }

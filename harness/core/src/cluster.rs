@@ -117,12 +117,8 @@ pub trait Provision {
     type Error: std::error::Error;
 
     /// Build, or complete what an interrupted call began.
-    fn up(&self, spec: &Self::Spec)
-    -> impl Future<Output = Result<Self::Session, Self::Error>>;
+    fn up(&self, spec: &Self::Spec) -> impl Future<Output = Result<Self::Session, Self::Error>>;
 
     /// Remove everything that `up` made, and nothing else.
-    fn down(
-        &self,
-        name: &str,
-    ) -> impl Future<Output = Result<Self::Removed, Self::Error>>;
+    fn down(&self, name: &str) -> impl Future<Output = Result<Self::Removed, Self::Error>>;
 }

@@ -175,8 +175,8 @@ impl Document {
 /// Read every document of a file. Empty documents are left out.
 pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, LoadError> {
     refuse_large(file, text)?;
-    let parsed: Vec<Spanned<Node>> = serde_saphyr::from_multiple(text)
-        .map_err(|error| LoadError::from_yaml(file, &error))?;
+    let parsed: Vec<Spanned<Node>> =
+        serde_saphyr::from_multiple(text).map_err(|error| LoadError::from_yaml(file, &error))?;
     let not_empty = parsed.into_iter().filter(|spanned| spanned.value != Node::Null);
     Ok(not_empty
         .map(|spanned| {
@@ -190,7 +190,8 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, LoadError> {
 mod tests {
     use super::*;
 
-    const TWO: &str = "kind: A\nmetadata:\n  name: one\n---\nkind: B\nspec:\n  list:\n    - x: 1\n    - x: 2\n";
+    const TWO: &str =
+        "kind: A\nmetadata:\n  name: one\n---\nkind: B\nspec:\n  list:\n    - x: 1\n    - x: 2\n";
 
     #[test]
     fn keeps_the_line_of_every_value() {

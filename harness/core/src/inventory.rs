@@ -162,7 +162,8 @@ impl Inventory {
         if pod.agent {
             return Some(pod);
         }
-        let is_twin = |candidate: &&Pod| matches!(&candidate.role, Role::Twin { of } if *of == pod.name);
+        let is_twin =
+            |candidate: &&Pod| matches!(&candidate.role, Role::Twin { of } if *of == pod.name);
         self.pods.iter().find(is_twin)
     }
 

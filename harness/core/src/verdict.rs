@@ -107,8 +107,12 @@ mod tests {
 
     #[test]
     fn one_violation_outweighs_everything() {
-        let verdicts =
-            [Verdict::holds(), Verdict::undetermined("x"), Verdict::violated("leak"), Verdict::holds()];
+        let verdicts = [
+            Verdict::holds(),
+            Verdict::undetermined("x"),
+            Verdict::violated("leak"),
+            Verdict::holds(),
+        ];
         assert_eq!(Verdict::gravest(&verdicts).word(), "violated");
     }
 }

@@ -20,9 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let verb = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     let mode = match std::env::var("PARTYWALL_EXAMPLE_MIRROR") {
-        Ok(mirror) => Mode::Registry {
-            mirror: Some(mirror).filter(|text| !text.is_empty()),
-        },
+        Ok(mirror) => Mode::Registry { mirror: Some(mirror).filter(|text| !text.is_empty()) },
         Err(_) => Mode::Bundle,
     };
     let workspace = Workspace::new(std::env::current_dir()?);
@@ -37,14 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let report = bundle.build(&BuildRequest { mode, only: rest }, &Console)?;
             println!("{report:?}");
         }
-        "list" => bundle
-            .list(&mode)?
-            .iter()
-            .for_each(|row| println!("{row:?}")),
-        "verify" => bundle
-            .verify(&mode)?
-            .iter()
-            .for_each(|row| println!("{row:?}")),
+        "list" => bundle.list(&mode)?.iter().for_each(|row| println!("{row:?}")),
+        "verify" => bundle.verify(&mode)?.iter().for_each(|row| println!("{row:?}")),
         "references" => println!("{:#?}", bundle.references(&mode)),
         "program" => println!("{}", bundle.program(&rest[0])?.display()),
         "push" => println!("{:#?}", bundle.push_to_mirror(&rest[0])?),

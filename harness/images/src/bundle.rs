@@ -72,17 +72,10 @@ impl Bundle {
     /// Reads and checks the lock file.
     pub fn open(workspace: Workspace) -> Result<Self, LockError> {
         let path = workspace.lock_path();
-        let text = std::fs::read_to_string(&path).map_err(|source| LockError::Access {
-            path: path.clone(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| LockError::Access { path: path.clone(), source })?;
         let lock = Lock::parse(&text)?;
-        Ok(Self {
-            lock,
-            workspace,
-            go: OnceLock::new(),
-            rust: OnceLock::new(),
-        })
+        Ok(Self { lock, workspace, go: OnceLock::new(), rust: OnceLock::new() })
     }
 
     /// The parsed lock file.
@@ -105,9 +98,7 @@ impl Bundle {
 
     /// What a manifest must write to run an image of this name (`loki`, `kube-proxy`, `node`).
     pub fn resolve(&self, mode: &Mode, image: &str) -> Result<String, ResolveError> {
-        let unknown = || ResolveError::Unknown {
-            name: image.to_owned(),
-        };
+        let unknown = || ResolveError::Unknown { name: image.to_owned() };
         let component = self.lock.component_of_image(image).ok_or_else(unknown)?;
         let (Mode::Registry { mirror }, Some(published)) = (mode, component.published()) else {
             return Ok(format!("{LOCAL_HOST}/{image}:{}", component.tag()));
@@ -133,52 +124,35 @@ impl Bundle {
     /// A program that runs on this machine (`kind`, `sops`).
     pub fn program(&self, name: &str) -> Result<PathBuf, ResolveError> {
         let has = |component: &&Component| {
-            component
-                .go
-                .as_ref()
-                .is_some_and(|go| go.programs.contains_key(name))
+            component.go.as_ref().is_some_and(|go| go.programs.contains_key(name))
         };
-        let unknown = || ResolveError::Unknown {
-            name: name.to_owned(),
-        };
+        let unknown = || ResolveError::Unknown { name: name.to_owned() };
         let component = self.lock.components.iter().find(has).ok_or_else(unknown)?;
         let key = self.key(component)?;
         let store = self.store();
         if store.finished(&component.name, &key).is_none() {
-            return Err(ResolveError::NotBuilt {
-                name: name.to_owned(),
-            });
+            return Err(ResolveError::NotBuilt { name: name.to_owned() });
         }
         Ok(store.place(&component.name, &key).join(name))
     }
 
     /// What a node image carries; none for a published one, which is as kubeadm expects it.
     pub fn node_facts(&self, image: &str) -> Result<Option<NodeFacts>, ResolveError> {
-        let missing = || ResolveError::NotBuilt {
-            name: image.to_owned(),
-        };
+        let missing = || ResolveError::NotBuilt { name: image.to_owned() };
         let seen = image::inspect_one(image)?.ok_or_else(missing)?;
-        Ok(seen
-            .label(KUBEADM_LABEL)
-            .and_then(|label| serde_json::from_str(label).ok()))
+        Ok(seen.label(KUBEADM_LABEL).and_then(|label| serde_json::from_str(label).ok()))
     }
 
     /// All components, in the lock's order.
     pub fn list(&self, mode: &Mode) -> Result<Vec<ComponentStatus>, ResolveError> {
-        self.lock
-            .components
-            .iter()
-            .map(|component| self.status(mode, component))
-            .collect()
+        self.lock.components.iter().map(|component| self.status(mode, component)).collect()
     }
 
     fn status(&self, mode: &Mode, component: &Component) -> Result<ComponentStatus, ResolveError> {
         let source = mode.source(component);
         let names = component.image_names();
-        let images: Vec<String> = names
-            .iter()
-            .filter_map(|name| self.resolve(mode, name).ok())
-            .collect();
+        let images: Vec<String> =
+            names.iter().filter_map(|name| self.resolve(mode, name).ok()).collect();
         let (state, bytes) = match &source {
             Source::InNode => (ComponentState::InNode, 0),
             _ if images.is_empty() => self.program_state(component)?,
@@ -195,12 +169,8 @@ impl Bundle {
     }
 
     fn program_state(&self, component: &Component) -> Result<(ComponentState, u64), ResolveError> {
-        let record = self
-            .store()
-            .finished(&component.name, &self.key(component)?);
-        Ok(record.map_or((ComponentState::Missing, 0), |r| {
-            (ComponentState::Ready, r.bytes)
-        }))
+        let record = self.store().finished(&component.name, &self.key(component)?);
+        Ok(record.map_or((ComponentState::Missing, 0), |r| (ComponentState::Ready, r.bytes)))
     }
 
     fn image_state(
@@ -227,24 +197,14 @@ impl Bundle {
             label.is_some() && label == key.as_ref().map(Key::as_str)
         };
         let fresh = images.iter().all(current);
-        Ok((
-            if fresh {
-                ComponentState::Ready
-            } else {
-                ComponentState::Outdated
-            },
-            size,
-        ))
+        Ok((if fresh { ComponentState::Ready } else { ComponentState::Outdated }, size))
     }
 
     /// Compares what is there with what was built and with what the lock file says. A damaged
     /// result is removed from the cache, so that the next build makes it anew.
     pub fn verify(&self, mode: &Mode) -> Result<Vec<VerifyFinding>, ResolveError> {
         let mut findings = Vec::new();
-        let request = BuildRequest {
-            mode: mode.clone(),
-            only: Vec::new(),
-        };
+        let request = BuildRequest { mode: mode.clone(), only: Vec::new() };
         for (component, source) in Plan::new(&self.lock, &request)?.items {
             let status = self.status(mode, component)?;
             let problem = match status.state {
@@ -287,17 +247,11 @@ impl Bundle {
             return Ok(None);
         };
         let Some(digest) = &published.digest else {
-            return Ok(Some(finding(
-                component,
-                "has no digest (hint: partywall images pin)",
-            )));
+            return Ok(Some(finding(component, "has no digest (hint: partywall images pin)")));
         };
         let reference = at_mirror(&published.reference, mirror);
         let seen = image::inspect_one(&reference)?.and_then(|image| image.repo_digests);
-        let same = seen
-            .iter()
-            .flatten()
-            .any(|entry| entry.ends_with(digest.as_str()));
+        let same = seen.iter().flatten().any(|entry| entry.ends_with(digest.as_str()));
         let text = format!("{reference} is not the pinned {digest}");
         Ok((seen.is_some() && !same).then(|| finding(component, &text)))
     }
@@ -332,16 +286,9 @@ impl Bundle {
             return Ok(maker.key());
         };
         // A published stand-in or a digest has no part in what is built here.
-        let recipe = crate::lock::ImageRecipe {
-            published: None,
-            ..image.clone()
-        };
+        let recipe = crate::lock::ImageRecipe { published: None, ..image.clone() };
         maker = maker.recipe(&recipe).field("tag", component.tag());
-        if let Some(base) = image
-            .base
-            .as_ref()
-            .and_then(|name| self.lock.component(name))
-        {
+        if let Some(base) = image.base.as_ref().and_then(|name| self.lock.component(name)) {
             maker = maker.field("base", self.image_key(base)?.as_str());
         }
         for (from, to) in &image.copies {
@@ -365,9 +312,7 @@ impl Bundle {
         let Source::Pull { reference } = mode.source(node) else {
             return Ok(None);
         };
-        let carried = preloaded(&self.lock, mode)
-            .into_iter()
-            .flat_map(Component::image_names);
+        let carried = preloaded(&self.lock, mode).into_iter().flat_map(Component::image_names);
         let mut wanted = vec![reference];
         wanted.extend(carried.filter_map(|name| self.resolve(mode, name).ok()));
         let mut maker = KeyMaker::new("registry-node");
@@ -386,10 +331,9 @@ impl Bundle {
     fn needed_key(&self, name: &str) -> Result<Key, BuildError> {
         match self.lock.component(name) {
             Some(component) => self.key(component),
-            None => Err(BuildError::UnknownComponent {
-                name: name.to_owned(),
-                known: String::new(),
-            }),
+            None => {
+                Err(BuildError::UnknownComponent { name: name.to_owned(), known: String::new() })
+            }
         }
     }
 
@@ -419,23 +363,13 @@ fn version_of<'a>(
     if let Some(known) = cell.get() {
         return Ok(known);
     }
-    let output = Tool::new(program)
-        .args(args.iter().copied())
-        .timeout(VERSION)
-        .run();
-    let output = output.map_err(|source| BuildError::Toolchain {
-        program,
-        hint,
-        source,
-    })?;
+    let output = Tool::new(program).args(args.iter().copied()).timeout(VERSION).run();
+    let output = output.map_err(|source| BuildError::Toolchain { program, hint, source })?;
     Ok(cell.get_or_init(|| output.stdout_text().trim().to_owned()))
 }
 
 fn finding(component: &Component, problem: &str) -> VerifyFinding {
-    VerifyFinding {
-        component: component.name.clone(),
-        problem: problem.to_owned(),
-    }
+    VerifyFinding { component: component.name.clone(), problem: problem.to_owned() }
 }
 
 impl From<DockerError> for BuildError {

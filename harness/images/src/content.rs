@@ -34,9 +34,7 @@ pub(crate) struct KeyMaker(Sha256);
 
 impl KeyMaker {
     pub(crate) fn new(what: &str) -> Self {
-        Self(Sha256::new())
-            .field("epoch", BUILD_EPOCH)
-            .field("what", what)
+        Self(Sha256::new()).field("epoch", BUILD_EPOCH).field("what", what)
     }
 
     #[must_use]
@@ -63,11 +61,7 @@ impl KeyMaker {
     /// Every file below a folder: path, whether it is executable, content.
     pub(crate) fn folder(mut self, folder: &Path) -> Result<Self, BuildError> {
         for path in files_below(folder)? {
-            let name = path
-                .strip_prefix(folder)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .into_owned();
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
             let executable = if is_executable(&path) { "x" } else { "-" };
             self = self.field("mode", executable).file(&name, &path)?;
         }
@@ -115,8 +109,7 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
 
 pub(crate) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
+    path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -152,11 +145,7 @@ mod tests {
         let first = folder_key(dir.path());
         fs::write(dir.path().join("README.md"), "words").unwrap();
         fs::write(&file, "module a").unwrap();
-        assert_eq!(
-            folder_key(dir.path()),
-            first,
-            "a document or a new time changes nothing"
-        );
+        assert_eq!(folder_key(dir.path()), first, "a document or a new time changes nothing");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         let executable = folder_key(dir.path());
         assert_ne!(executable, first);
@@ -166,10 +155,7 @@ mod tests {
 
     #[test]
     fn names_the_folder_that_is_missing() {
-        let error = KeyMaker::new("t")
-            .folder(Path::new("/no/such"))
-            .err()
-            .unwrap();
+        let error = KeyMaker::new("t").folder(Path::new("/no/such")).err().unwrap();
         assert_eq!(error.to_string(), "failed to list /no/such");
     }
 }

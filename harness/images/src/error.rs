@@ -143,33 +143,17 @@ impl BuildError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Files {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Files { action, path, source }
     }
 }
 
 fn describe_failures(failures: &[ComponentFailure]) -> String {
     let one = |failure: &ComponentFailure| {
-        let log = failure
-            .log
-            .as_ref()
-            .map(|log| format!("\nlog: {}", log.display()));
-        format!(
-            "{}: {}{}",
-            failure.component,
-            failure.message,
-            log.unwrap_or_default()
-        )
+        let log = failure.log.as_ref().map(|log| format!("\nlog: {}", log.display()));
+        format!("{}: {}{}", failure.component, failure.message, log.unwrap_or_default())
     };
     let all: Vec<String> = failures.iter().map(one).collect();
-    format!(
-        "failed to build {} of the components\n{}",
-        failures.len(),
-        all.join("\n")
-    )
+    format!("failed to build {} of the components\n{}", failures.len(), all.join("\n"))
 }
 
 /// Why a name does not lead to an image or program.

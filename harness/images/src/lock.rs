@@ -169,25 +169,20 @@ pub enum Recipe<'a> {
 impl Lock {
     /// Parses and checks a lock file.
     pub fn parse(text: &str) -> Result<Self, LockError> {
-        let lock: Self = serde_saphyr::from_str(text).map_err(|error| LockError::Syntax {
-            message: error.to_string(),
-        })?;
+        let lock: Self = serde_saphyr::from_str(text)
+            .map_err(|error| LockError::Syntax { message: error.to_string() })?;
         lock.check()?;
         Ok(lock)
     }
 
     /// The component of this name.
     pub fn component(&self, name: &str) -> Option<&Component> {
-        self.components
-            .iter()
-            .find(|component| component.name == name)
+        self.components.iter().find(|component| component.name == name)
     }
 
     /// The component whose image has this name.
     pub fn component_of_image(&self, image: &str) -> Option<&Component> {
-        self.components
-            .iter()
-            .find(|c| c.image_names().contains(&image))
+        self.components.iter().find(|c| c.image_names().contains(&image))
     }
 
     fn check(&self) -> Result<(), LockError> {
@@ -199,18 +194,10 @@ impl Lock {
         let mut images = BTreeSet::new();
         for component in &self.components {
             if !components.insert(component.name.as_str()) {
-                return Err(LockError::Twice {
-                    name: component.name.clone(),
-                });
+                return Err(LockError::Twice { name: component.name.clone() });
             }
-            if let Some(name) = component
-                .image_names()
-                .into_iter()
-                .find(|n| !images.insert(*n))
-            {
-                return Err(LockError::Twice {
-                    name: name.to_owned(),
-                });
+            if let Some(name) = component.image_names().into_iter().find(|n| !images.insert(*n)) {
+                return Err(LockError::Twice { name: name.to_owned() });
             }
             self.check_component(component)?;
         }
@@ -220,9 +207,7 @@ impl Lock {
     fn check_component(&self, component: &Component) -> Result<(), LockError> {
         let name = &component.name;
         if component.recipes() != 1 {
-            return Err(LockError::Recipe {
-                component: name.clone(),
-            });
+            return Err(LockError::Recipe { component: name.clone() });
         }
         for needed in component.needs() {
             if self.component(needed).is_none() {
@@ -235,16 +220,12 @@ impl Lock {
         };
         let (component, reference) = (name.clone(), published.reference.clone());
         if !has_host_and_tag(&reference) {
-            return Err(LockError::Reference {
-                component,
-                reference,
-            });
+            return Err(LockError::Reference { component, reference });
         }
         match &published.digest {
-            Some(digest) if !is_digest(digest) => Err(LockError::Digest {
-                component,
-                digest: digest.clone(),
-            }),
+            Some(digest) if !is_digest(digest) => {
+                Err(LockError::Digest { component, digest: digest.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -273,10 +254,7 @@ impl Component {
 
     /// The tag of its images.
     pub fn tag(&self) -> &str {
-        self.image
-            .as_ref()
-            .and_then(|image| image.tag.as_deref())
-            .unwrap_or(&self.version)
+        self.image.as_ref().and_then(|image| image.tag.as_deref()).unwrap_or(&self.version)
     }
 
     /// The names and tags under which its images are built here.
@@ -293,25 +271,15 @@ impl Component {
     /// Other components that this one is made from.
     pub fn needs(&self) -> Vec<&str> {
         let base = self.image.as_ref().and_then(|image| image.base.as_deref());
-        let parts = self
-            .node
-            .as_ref()
-            .map(|node| [node.rootfs.as_str(), node.kubernetes.as_str()]);
-        base.into_iter()
-            .chain(parts.into_iter().flatten())
-            .collect()
+        let parts = self.node.as_ref().map(|node| [node.rootfs.as_str(), node.kubernetes.as_str()]);
+        base.into_iter().chain(parts.into_iter().flatten()).collect()
     }
 
     fn recipes(&self) -> usize {
-        [
-            self.go.is_some(),
-            self.debootstrap.is_some(),
-            self.cargo.is_some(),
-            self.node.is_some(),
-        ]
-        .into_iter()
-        .filter(|given| *given)
-        .count()
+        [self.go.is_some(), self.debootstrap.is_some(), self.cargo.is_some(), self.node.is_some()]
+            .into_iter()
+            .filter(|given| *given)
+            .count()
     }
 }
 
@@ -320,18 +288,14 @@ fn has_host_and_tag(reference: &str) -> bool {
         return false;
     };
     let name = path.rsplit('/').next().unwrap_or(path);
-    let tagged = name
-        .split_once(':')
-        .is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
+    let tagged =
+        name.split_once(':').is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
     (host.contains('.') || host.contains(':')) && tagged && !reference.contains('@')
 }
 
 fn is_digest(digest: &str) -> bool {
     digest.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() == 64
-            && hex
-                .chars()
-                .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
+        hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
     })
 }
 

@@ -21,9 +21,7 @@ pub fn set_digest(text: &str, reference: &str, digest: &str) -> Result<String, L
     if found {
         return Ok(lines.concat());
     }
-    Err(LockError::NoLine {
-        reference: reference.to_owned(),
-    })
+    Err(LockError::NoLine { reference: reference.to_owned() })
 }
 
 #[cfg(test)]
@@ -39,11 +37,7 @@ mod tests {
     fn changes_one_line_and_then_the_digest_is_read_back() {
         let text = format!("# A comment.\n{SMALL}").replace("3.7.8\"}", "3.7.8\"}  # why");
         let edited = set_digest(&text, LOKI, DIGEST).unwrap();
-        let changed = text
-            .lines()
-            .zip(edited.lines())
-            .filter(|(a, b)| a != b)
-            .count();
+        let changed = text.lines().zip(edited.lines()).filter(|(a, b)| a != b).count();
         assert_eq!((changed, text.lines().count()), (1, edited.lines().count()));
         assert!(edited.contains("\"}  # why") && edited.starts_with("# A comment."));
         let lock = Lock::parse(&edited).unwrap();
@@ -63,11 +57,6 @@ mod tests {
     #[test]
     fn names_a_reference_without_a_line() {
         let error = set_digest(SMALL, "docker.io/other:1", DIGEST).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("failed to pin `docker.io/other:1`"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("failed to pin `docker.io/other:1`"), "{error}");
     }
 }

@@ -43,22 +43,13 @@ fn reads_names_tags_and_needs() {
     let kubernetes = lock.component("kubernetes").unwrap();
     assert_eq!(
         kubernetes.local_references(),
-        [
-            "partywall.local/kube-apiserver:v1.34.4",
-            "partywall.local/kube-proxy:v1.34.4"
-        ]
+        ["partywall.local/kube-apiserver:v1.34.4", "partywall.local/kube-proxy:v1.34.4"]
     );
     assert_eq!(kubernetes.needs(), ["base"]);
     assert_eq!(lock.component("loki").unwrap().tag(), "3.7.8");
-    assert_eq!(
-        lock.component("node").unwrap().needs(),
-        ["rootfs", "kubernetes"]
-    );
+    assert_eq!(lock.component("node").unwrap().needs(), ["rootfs", "kubernetes"]);
     assert!(lock.component("kind").unwrap().image_names().is_empty());
-    assert_eq!(
-        lock.component_of_image("kube-proxy").unwrap().name,
-        "kubernetes"
-    );
+    assert_eq!(lock.component_of_image("kube-proxy").unwrap().name, "kubernetes");
 }
 
 #[test]
@@ -68,11 +59,7 @@ fn reads_the_lock_file_of_this_repository() {
     let modules = std::path::Path::new(path).with_file_name("modules");
     for component in &lock.components {
         if let Recipe::Go(go) = component.recipe() {
-            assert!(
-                modules.join(&go.module).join("go.mod").is_file(),
-                "{}",
-                go.module
-            );
+            assert!(modules.join(&go.module).join("go.mod").is_file(), "{}", go.module);
         }
     }
 }
@@ -85,22 +72,14 @@ fn reads_the_lock_file_of_this_repository() {
     "names: [loki]",
     "`loki` stands there twice"
 )]
-#[case::missing_base(
-    "base: base, inNode",
-    "base: debian, inNode",
-    "`kubernetes` needs `debian`"
-)]
+#[case::missing_base("base: base, inNode", "base: debian, inNode", "`kubernetes` needs `debian`")]
 #[case::no_recipe(
     "go: {module: kind, programs: {kind: sigs.k8s.io/kind}}",
     "",
     "`kind` needs exactly one of"
 )]
 #[case::no_tag("grafana/loki:3.7.8", "grafana/loki", "must be HOST/NAME:TAG")]
-#[case::no_host(
-    "docker.io/grafana/loki:3.7.8",
-    "grafana/loki:3.7.8",
-    "must be HOST/NAME:TAG"
-)]
+#[case::no_host("docker.io/grafana/loki:3.7.8", "grafana/loki:3.7.8", "must be HOST/NAME:TAG")]
 #[case::no_digest(
     "loki:3.7.8\"}",
     "loki:3.7.8\", digest: sha256:abc}",

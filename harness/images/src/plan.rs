@@ -41,9 +41,7 @@ impl<'a> Plan<'a> {
     pub fn new(lock: &'a Lock, request: &BuildRequest) -> Result<Self, BuildError> {
         let mut wanted = BTreeSet::new();
         for name in &request.only {
-            let component = lock
-                .component(name)
-                .or_else(|| lock.component_of_image(name));
+            let component = lock.component(name).or_else(|| lock.component_of_image(name));
             let Some(component) = component else {
                 return Err(unknown(lock, name));
             };
@@ -58,10 +56,7 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        let chosen = lock
-            .components
-            .iter()
-            .filter(|c| wanted.contains(c.name.as_str()));
+        let chosen = lock.components.iter().filter(|c| wanted.contains(c.name.as_str()));
         let items = chosen.map(|c| (c, request.mode.source(c))).collect();
         Ok(Self { items })
     }
@@ -81,25 +76,17 @@ fn select<'a>(lock: &'a Lock, component: &'a Component, mode: &Mode, into: &mut 
         return;
     }
     if mode.source(component) == Source::Build {
-        let needed = component
-            .needs()
-            .into_iter()
-            .filter_map(|name| lock.component(name));
+        let needed = component.needs().into_iter().filter_map(|name| lock.component(name));
         needed.for_each(|needed| select(lock, needed, mode, into));
     }
     if component.node.is_some() {
-        preloaded(lock, mode)
-            .into_iter()
-            .for_each(|image| select(lock, image, mode, into));
+        preloaded(lock, mode).into_iter().for_each(|image| select(lock, image, mode, into));
     }
 }
 
 fn unknown(lock: &Lock, name: &str) -> BuildError {
     let known: Vec<&str> = lock.components.iter().map(|c| c.name.as_str()).collect();
-    BuildError::UnknownComponent {
-        name: name.to_owned(),
-        known: known.join(", "),
-    }
+    BuildError::UnknownComponent { name: name.to_owned(), known: known.join(", ") }
 }
 
 #[cfg(test)]
@@ -111,10 +98,7 @@ mod tests {
         let lock = Lock::parse(SMALL).unwrap();
         let only = only.iter().map(ToString::to_string).collect();
         let plan = Plan::new(&lock, &BuildRequest { mode, only }).unwrap();
-        plan.items
-            .iter()
-            .map(|(component, _)| component.name.clone())
-            .collect()
+        plan.items.iter().map(|(component, _)| component.name.clone()).collect()
     }
 
     fn registry() -> Mode {
@@ -124,15 +108,7 @@ mod tests {
     #[test]
     fn takes_everything_that_an_image_is_made_from() {
         assert_eq!(names(Mode::Bundle, &["git-server"]), ["base", "git-server"]);
-        let all = [
-            "base",
-            "rootfs",
-            "kubernetes",
-            "loki",
-            "git-server",
-            "kind",
-            "node",
-        ];
+        let all = ["base", "rootfs", "kubernetes", "loki", "git-server", "kind", "node"];
         assert_eq!(names(Mode::Bundle, &[]), all);
     }
 
@@ -145,10 +121,7 @@ mod tests {
 
     #[test]
     fn a_registry_leaves_out_what_the_published_node_carries() {
-        assert_eq!(
-            names(registry(), &[]),
-            ["base", "loki", "git-server", "kind", "node"]
-        );
+        assert_eq!(names(registry(), &[]), ["base", "loki", "git-server", "kind", "node"]);
     }
 
     #[test]
@@ -160,15 +133,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let lock = Lock::parse(SMALL).unwrap();
         let only = vec!["flannel".to_owned()];
-        let error = Plan::new(
-            &lock,
-            &BuildRequest {
-                mode: Mode::Bundle,
-                only,
-            },
-        )
-        .err()
-        .unwrap();
+        let error = Plan::new(&lock, &BuildRequest { mode: Mode::Bundle, only }).err().unwrap();
         let expected = "failed to plan the build: images.lock has no component `flannel` \
                         (it has: base, rootfs, kubernetes, loki, git-server, kind, node)";
         assert_eq!(error.to_string(), expected);

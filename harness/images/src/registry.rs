@@ -37,9 +37,7 @@ impl Mode {
             return Source::InNode;
         }
         match component.published() {
-            Some(published) => Source::Pull {
-                reference: pull_reference(published, mirror),
-            },
+            Some(published) => Source::Pull { reference: pull_reference(published, mirror) },
             None => Source::Build,
         }
     }
@@ -87,23 +85,15 @@ pub(crate) fn pull_reference(published: &Published, mirror: &Option<String>) -> 
 /// Whether a registry answers for the published images. It asks for one manifest and pulls nothing.
 pub fn registry_answers(lock: &Lock, mirror: Option<&str>) -> bool {
     let mirror = mirror.map(str::to_owned);
-    let published = lock
-        .components
-        .iter()
-        .filter(|c| c.node.is_none())
-        .find_map(|c| c.published());
+    let published = lock.components.iter().filter(|c| c.node.is_none()).find_map(|c| c.published());
     let Some(published) = published else {
         return false;
     };
-    let mut tool = Tool::new("docker")
-        .args(["manifest", "inspect"])
-        .timeout(ANSWER);
+    let mut tool = Tool::new("docker").args(["manifest", "inspect"]).timeout(ANSWER);
     if mirror.is_some() {
         tool = tool.arg("--insecure");
     }
-    tool.arg(at_mirror(&published.reference, &mirror))
-        .run()
-        .is_ok()
+    tool.arg(at_mirror(&published.reference, &mirror)).run().is_ok()
 }
 
 impl Bundle {
@@ -112,26 +102,14 @@ impl Bundle {
     pub fn pin(&mut self, mirror: Option<&str>) -> Result<Vec<Pinned>, RegistryError> {
         let mirror = mirror.map(str::to_owned);
         let path = self.workspace().lock_path();
-        let access = |source| LockError::Access {
-            path: path.clone(),
-            source,
-        };
+        let access = |source| LockError::Access { path: path.clone(), source };
         let mut text = std::fs::read_to_string(&path).map_err(access)?;
         let mut pinned = Vec::new();
-        for published in self
-            .lock()
-            .components
-            .iter()
-            .filter_map(Component::published)
-        {
+        for published in self.lock().components.iter().filter_map(Component::published) {
             let digest = digest_of(&at_mirror(&published.reference, &mirror))?;
             text = set_digest(&text, &published.reference, &digest)?;
             let (reference, before) = (published.reference.clone(), published.digest.clone());
-            pinned.push(Pinned {
-                reference,
-                before,
-                digest,
-            });
+            pinned.push(Pinned { reference, before, digest });
         }
         let lock = Lock::parse(&text)?;
         let temporary = path.with_extension("lock.new");
@@ -165,9 +143,7 @@ impl Bundle {
 fn digest_of(reference: &str) -> Result<String, RegistryError> {
     image::pull(reference, None).map_err(transfer("pull", reference))?;
     let seen = image::inspect_one(reference).map_err(transfer("pull", reference))?;
-    let digests = seen
-        .and_then(|image| image.repo_digests)
-        .unwrap_or_default();
+    let digests = seen.and_then(|image| image.repo_digests).unwrap_or_default();
     let repository = repository_of(reference);
     digests
         .iter()
@@ -175,28 +151,20 @@ fn digest_of(reference: &str) -> Result<String, RegistryError> {
         // Docker writes names of its own default registry in short.
         .find(|(name, _)| *name == repository || repository.ends_with(&format!("/{name}")))
         .map(|(_, digest)| digest.to_owned())
-        .ok_or_else(|| RegistryError::NoDigest {
-            reference: reference.to_owned(),
-        })
+        .ok_or_else(|| RegistryError::NoDigest { reference: reference.to_owned() })
 }
 
 /// A reference without its tag.
 fn repository_of(reference: &str) -> &str {
     let name = reference.rfind('/').map_or(0, |slash| slash + 1);
-    reference[name..]
-        .find(':')
-        .map_or(reference, |colon| &reference[..name + colon])
+    reference[name..].find(':').map_or(reference, |colon| &reference[..name + colon])
 }
 
 fn transfer<'a>(
     verb: &'static str,
     reference: &'a str,
 ) -> impl FnOnce(crate::docker::DockerError) -> RegistryError + 'a {
-    move |source| RegistryError::Transfer {
-        verb,
-        reference: reference.to_owned(),
-        source,
-    }
+    move |source| RegistryError::Transfer { verb, reference: reference.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -212,11 +180,7 @@ mod tests {
         Some("127.0.0.1:5000"),
         "127.0.0.1:5000/grafana/loki:3.7.8"
     )]
-    #[case(
-        "registry.k8s.io/e2e/agnhost:2.56",
-        None,
-        "registry.k8s.io/e2e/agnhost:2.56"
-    )]
+    #[case("registry.k8s.io/e2e/agnhost:2.56", None, "registry.k8s.io/e2e/agnhost:2.56")]
     fn a_mirror_takes_the_place_of_the_host(
         #[case] reference: &str,
         #[case] mirror: Option<&str>,
@@ -236,22 +200,12 @@ mod tests {
     #[test]
     fn each_component_comes_from_where_it_can() {
         let lock = Lock::parse(SMALL).unwrap();
-        let mode = Mode::Registry {
-            mirror: Some("m:1".to_owned()),
-        };
+        let mode = Mode::Registry { mirror: Some("m:1".to_owned()) };
         let source = |name| mode.source(lock.component(name).unwrap());
-        assert_eq!(
-            source("loki"),
-            Source::Pull {
-                reference: "m:1/grafana/loki:3.7.8".to_owned()
-            }
-        );
+        assert_eq!(source("loki"), Source::Pull { reference: "m:1/grafana/loki:3.7.8".to_owned() });
         assert_eq!(source("kubernetes"), Source::InNode);
         assert_eq!(source("git-server"), Source::Build);
-        assert_eq!(
-            Mode::Bundle.source(lock.component("loki").unwrap()),
-            Source::Build
-        );
+        assert_eq!(Mode::Bundle.source(lock.component("loki").unwrap()), Source::Build);
     }
 
     #[test]
@@ -260,9 +214,6 @@ mod tests {
             reference: "docker.io/grafana/loki:3.7.8".to_owned(),
             digest: Some("sha256:abc".to_owned()),
         };
-        assert_eq!(
-            pull_reference(&published, &None),
-            "docker.io/grafana/loki:3.7.8@sha256:abc"
-        );
+        assert_eq!(pull_reference(&published, &None), "docker.io/grafana/loki:3.7.8@sha256:abc");
     }
 }

@@ -60,18 +60,13 @@ pub fn run(args: Vec<OsString>) -> i32 {
     1
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the wrapper must be replaced by runc, not run it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the wrapper must be replaced by runc, not run it")]
 fn become_runc(args: &[OsString]) -> std::io::Error {
     use std::os::unix::process::CommandExt;
     let usual = ["/usr/bin/runc", "/usr/sbin/runc", "/usr/local/bin/runc"];
     let found = partywall_tool::find_program("runc")
         .or_else(|| usual.iter().map(PathBuf::from).find(|path| path.is_file()));
-    std::process::Command::new(found.unwrap_or_else(|| PathBuf::from("runc")))
-        .args(args)
-        .exec()
+    std::process::Command::new(found.unwrap_or_else(|| PathBuf::from("runc"))).args(args).exec()
 }
 
 /// The file that a runc command line is about to read, and where the process stands in it.
@@ -99,9 +94,7 @@ fn edit_for(args: &[OsString]) -> Result<(), ShimError> {
 }
 
 fn target_of(args: &[OsString]) -> Option<Target> {
-    let verb = args
-        .iter()
-        .find(|arg| matches!(arg.to_str(), Some("create" | "run" | "exec")))?;
+    let verb = args.iter().find(|arg| matches!(arg.to_str(), Some("create" | "run" | "exec")))?;
     if verb == "exec" {
         return option(args, "--process", "-p").map(Target::Process);
     }
@@ -117,10 +110,7 @@ fn option(args: &[OsString], long: &str, short: &str) -> Option<PathBuf> {
             return args.next().map(PathBuf::from);
         }
         let text = arg.to_string_lossy();
-        if let Some(value) = text
-            .strip_prefix(long)
-            .and_then(|rest| rest.strip_prefix('='))
-        {
+        if let Some(value) = text.strip_prefix(long).and_then(|rest| rest.strip_prefix('=')) {
             return Some(PathBuf::from(value));
         }
     }
@@ -128,10 +118,7 @@ fn option(args: &[OsString], long: &str, short: &str) -> Option<PathBuf> {
 }
 
 fn edit_file(path: &Path, edit: impl FnOnce(&mut Value)) -> Result<(), ShimError> {
-    let failed = |source| ShimError::Edit {
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| ShimError::Edit { path: path.to_path_buf(), source };
     let text = std::fs::read(path).map_err(failed)?;
     let mut value: Value = serde_json::from_slice(&text).map_err(|e| failed(e.into()))?;
     edit(&mut value);
@@ -150,11 +137,7 @@ fn strip_process(process: &mut Value, granted: Capabilities) {
             set.retain(|name| name.as_str().is_some_and(|name| granted.has(name)));
         }
     }
-    if process
-        .get("oomScoreAdj")
-        .and_then(Value::as_i64)
-        .is_some_and(|score| score < 0)
-    {
+    if process.get("oomScoreAdj").and_then(Value::as_i64).is_some_and(|score| score < 0) {
         process.remove("oomScoreAdj");
     }
     process.remove("rlimits");
@@ -211,18 +194,12 @@ mod tests {
         let args = ["create", "--bundle"].map(OsString::from).into_iter();
         edit_for(&args.chain([dir.path().into()]).collect::<Vec<_>>()).unwrap();
         let edited: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(
-            edited,
-            json!({"ociVersion": "1.0.2", "process": {}, "linux": {}})
-        );
+        assert_eq!(edited, json!({"ociVersion": "1.0.2", "process": {}, "linux": {}}));
     }
 
     #[test]
     fn names_the_file_that_is_missing() {
         let args = ["create", "-b", "/no/such"].map(OsString::from);
-        assert_eq!(
-            edit_for(&args).unwrap_err().to_string(),
-            "failed to edit /no/such/config.json"
-        );
+        assert_eq!(edit_for(&args).unwrap_err().to_string(), "failed to edit /no/such/config.json");
     }
 }

@@ -75,15 +75,8 @@ impl Store {
             files: BTreeMap::new(),
         };
         for file in files_below(&partial)? {
-            record.bytes += file
-                .metadata()
-                .map_err(BuildError::files("read", &file))?
-                .len();
-            let name = file
-                .strip_prefix(&partial)
-                .unwrap_or(&file)
-                .to_string_lossy()
-                .into_owned();
+            record.bytes += file.metadata().map_err(BuildError::files("read", &file))?.len();
+            let name = file.strip_prefix(&partial).unwrap_or(&file).to_string_lossy().into_owned();
             record.files.insert(name, file_digest(&file)?);
         }
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
@@ -120,9 +113,7 @@ impl Store {
     }
 
     fn partial(&self, component: &str, key: &Key) -> PathBuf {
-        self.folder
-            .join("partial")
-            .join(format!("{component}-{}", key.short()))
+        self.folder.join("partial").join(format!("{component}-{}", key.short()))
     }
 
     /// Removes what interrupted builds left. Only under the build lock.
@@ -130,11 +121,7 @@ impl Store {
         let partial = self.folder.join("partial");
         match fs::remove_dir_all(&partial) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(BuildError::Files {
-                    action: "remove",
-                    path: partial,
-                    source,
-                })
+                Err(BuildError::Files { action: "remove", path: partial, source })
             }
             _ => Ok(()),
         }
@@ -188,9 +175,6 @@ mod tests {
         assert!(store.finished("etcd", &self::key("b")).is_none());
         assert_eq!(store.damage("etcd", &key, &record).unwrap(), None);
         fs::write(store.place("etcd", &key).join("bin/etcd"), "another").unwrap();
-        assert_eq!(
-            store.damage("etcd", &key, &record).unwrap().as_deref(),
-            Some("bin/etcd")
-        );
+        assert_eq!(store.damage("etcd", &key, &record).unwrap().as_deref(), Some("bin/etcd"));
     }
 }

@@ -27,11 +27,7 @@ impl Workspace {
             variable("PARTYWALL_CACHE").map_or_else(|| caches().join("partywall"), PathBuf::from);
         let debian_mirror =
             variable("PARTYWALL_DEBIAN_MIRROR").and_then(|value| value.into_string().ok());
-        Self {
-            root: root.into(),
-            cache,
-            debian_mirror,
-        }
+        Self { root: root.into(), cache, debian_mirror }
     }
 
     /// The same repository with another cache.
@@ -69,9 +65,7 @@ impl Workspace {
 
     /// A name for what belongs to this cache and to no other.
     pub(crate) fn owner(&self) -> Key {
-        KeyMaker::new("owner")
-            .field("cache", self.cache.as_os_str().as_encoded_bytes())
-            .key()
+        KeyMaker::new("owner").field("cache", self.cache.as_os_str().as_encoded_bytes()).key()
     }
 
     /// The folder of a path inside the repository.

@@ -3,10 +3,7 @@
 //! It needs Docker and a finished bundle, so it is run by name:
 //! `cargo test -p partywall-images --test registry -- --ignored`.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed step of a trial is a failed trial"
-)]
+#![expect(clippy::unwrap_used, reason = "a failed step of a trial is a failed trial")]
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -28,21 +25,11 @@ impl Registry {
     fn start(image: &str) -> Self {
         remove_container();
         Tool::new("docker")
-            .args([
-                "run",
-                "--detach",
-                "--name",
-                NAME,
-                "--label",
-                "dev.partywall.session=trial",
-            ])
+            .args(["run", "--detach", "--name", NAME, "--label", "dev.partywall.session=trial"])
             .args(["--publish", "127.0.0.1::5000", image])
             .run()
             .unwrap();
-        let port = Tool::new("docker")
-            .args(["port", NAME, "5000/tcp"])
-            .run()
-            .unwrap();
+        let port = Tool::new("docker").args(["port", NAME, "5000/tcp"]).run().unwrap();
         let address = port.stdout_text().lines().next().unwrap().to_owned();
         let registry = Self { address };
         registry.wait();
@@ -67,23 +54,14 @@ impl Drop for Registry {
 }
 
 fn remove_container() {
-    let _ = Tool::new("docker")
-        .args(["rm", "--force", "--volumes", NAME])
-        .run_unchecked();
+    let _ = Tool::new("docker").args(["rm", "--force", "--volumes", NAME]).run_unchecked();
 }
 
 /// Removes the names that images got by way of this registry; the images themselves stay.
 fn remove_images(address: &str) {
     let filter = format!("reference={address}/*/*");
     for format in ["{{.Repository}}:{{.Tag}}", "{{.Repository}}@{{.Digest}}"] {
-        let list = [
-            "images",
-            "--digests",
-            "--format",
-            format,
-            "--filter",
-            &filter,
-        ];
+        let list = ["images", "--digests", "--format", format, "--filter", &filter];
         let Ok(names) = Tool::new("docker").args(list).run() else {
             return;
         };
@@ -95,10 +73,7 @@ fn remove_images(address: &str) {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// The repository with a lock file of its own, so that pinning changes nothing of ours.
@@ -111,11 +86,7 @@ fn copy_of_repository(folder: &Path) {
     for name in ["modules", "node-image"] {
         symlink(root().join("kind-config").join(name), config.join(name)).unwrap();
     }
-    std::fs::copy(
-        root().join("kind-config/images.lock"),
-        config.join("images.lock"),
-    )
-    .unwrap();
+    std::fs::copy(root().join("kind-config/images.lock"), config.join("images.lock")).unwrap();
 }
 
 #[test]
@@ -127,41 +98,22 @@ fn images_come_from_a_registry_by_the_digest_that_was_pinned() {
     let registry = Registry::start(&bundle.resolve(&Mode::Bundle, "registry").unwrap());
     let mirror = registry.address.clone();
 
-    assert!(
-        !registry_answers(bundle.lock(), Some(&mirror)),
-        "it is empty"
-    );
+    assert!(!registry_answers(bundle.lock(), Some(&mirror)), "it is empty");
     let pushed = bundle.push_to_mirror(&mirror).unwrap();
     assert!(registry_answers(bundle.lock(), Some(&mirror)));
     let pinned = bundle.pin(Some(&mirror)).unwrap();
     assert_eq!(pinned.len(), pushed.len());
-    assert!(
-        pinned
-            .iter()
-            .all(|pin| pin.before.is_none() && pin.digest.starts_with("sha256:"))
-    );
+    assert!(pinned.iter().all(|pin| pin.before.is_none() && pin.digest.starts_with("sha256:")));
 
     // What was pushed from here must come back from there.
     for reference in &pushed {
-        Tool::new("docker")
-            .args(["rmi", "--no-prune", reference])
-            .run()
-            .unwrap();
+        Tool::new("docker").args(["rmi", "--no-prune", reference]).run().unwrap();
     }
-    let mode = Mode::Registry {
-        mirror: Some(mirror.clone()),
-    };
-    let request = BuildRequest {
-        mode: mode.clone(),
-        only: vec!["node".to_owned()],
-    };
+    let mode = Mode::Registry { mirror: Some(mirror.clone()) };
+    let request = BuildRequest { mode: mode.clone(), only: vec!["node".to_owned()] };
     let report = bundle.build(&request, &Silent).unwrap();
     assert!(report.made > pushed.len() - 1, "{report:?}");
-    assert_eq!(
-        bundle.build(&request, &Silent).unwrap().made,
-        0,
-        "a second build does nothing"
-    );
+    assert_eq!(bundle.build(&request, &Silent).unwrap().made, 0, "a second build does nothing");
     let node = bundle.resolve(&mode, "node").unwrap();
     // The mirror's node image is ours, so it still says what it carries.
     assert!(bundle.node_facts(&node).unwrap().is_some());
@@ -182,19 +134,10 @@ fn refuses_an_image_that_is_not_the_pinned_one(bundle: &Bundle, mirror: &str, ro
     let published = lock.component("loki").unwrap().published().unwrap();
     let wrong = format!("sha256:{}", "0".repeat(64));
     let reference = &published.reference;
-    std::fs::write(
-        &path,
-        partywall_images::set_digest(&text, reference, &wrong).unwrap(),
-    )
-    .unwrap();
+    std::fs::write(&path, partywall_images::set_digest(&text, reference, &wrong).unwrap()).unwrap();
     let bundle = Bundle::open(Workspace::new(root)).unwrap();
-    let mode = Mode::Registry {
-        mirror: Some(mirror.to_owned()),
-    };
-    let request = BuildRequest {
-        mode,
-        only: vec!["loki".to_owned()],
-    };
+    let mode = Mode::Registry { mirror: Some(mirror.to_owned()) };
+    let request = BuildRequest { mode, only: vec!["loki".to_owned()] };
     let error = bundle.build(&request, &Silent).unwrap_err();
     assert!(matches!(error, BuildError::Components { .. }));
     assert!(error.to_string().contains("loki: `docker pull"), "{error}");

@@ -139,8 +139,7 @@ async fn ends(client: &Client, limit: Duration) -> Result<(Vec<End>, Vec<End>), 
         }
     };
     let condition = "one canary client and server running on every node";
-    let (clients, servers) =
-        until(condition, wait, look).await.map_err(CanaryError::NotRunning)?;
+    let (clients, servers) = until(condition, wait, look).await.map_err(CanaryError::NotRunning)?;
     let open = |pods: Vec<Place>| async move {
         let opening = pods.into_iter().map(|place| async move {
             let stream = AgentStream::open(client, &place.pod, STREAM).await?;

@@ -37,20 +37,26 @@ pub async fn diagnose(session: &Session, folder: &Path) -> Result<Vec<PathBuf>, 
     for kind in Flux::ALL {
         let name = format!("{}.json", kind.resource().plural);
         let listed = kind.list(&client).await.map(|objects| {
-            objects.into_iter().map(|object| json!({
-                "metadata": {"name": object.name_any(), "namespace": object.namespace(),
-                             "generation": object.metadata.generation,
-                             "annotations": object.metadata.annotations},
-                "spec": without_values(object.data["spec"].clone()),
-                "status": object.data["status"],
-            })).collect::<Vec<_>>()
+            objects
+                .into_iter()
+                .map(|object| {
+                    json!({
+                        "metadata": {"name": object.name_any(), "namespace": object.namespace(),
+                                     "generation": object.metadata.generation,
+                                     "annotations": object.metadata.annotations},
+                        "spec": without_values(object.data["spec"].clone()),
+                        "status": object.data["status"],
+                    })
+                })
+                .collect::<Vec<_>>()
         });
         bundle.json(&name, listed)?;
     }
     let all = ListParams::default();
     let policies = Api::<NetworkPolicy>::all(client.clone()).list(&all).await;
     bundle.json("network-policies.json", policies.map(|list| list.items))?;
-    bundle.json("nodes.json", Api::<Node>::all(client.clone()).list(&all).await.map(|l| l.items))?;
+    bundle
+        .json("nodes.json", Api::<Node>::all(client.clone()).list(&all).await.map(|l| l.items))?;
     let events = Api::<Event>::all(client.clone()).list(&all).await;
     bundle.text("events.txt", events.map(|list| list.iter().map(event_line).collect()))?;
     let pods = Api::<Pod>::all(client.clone()).list(&all).await.map(|list| list.items);

@@ -1,8 +1,8 @@
 //! A plain command in a pod, through the API server.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, AttachParams};
 use kube::Client;
+use kube::api::{Api, AttachParams};
 use tokio::io::AsyncReadExt;
 
 /// Run a command in a pod's default container and give back what it wrote. A command that ends

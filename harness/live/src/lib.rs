@@ -19,8 +19,8 @@ mod diagnose;
 mod exec;
 mod kind;
 mod manifests;
-mod pods;
 mod observe;
+mod pods;
 mod programs;
 mod progress;
 mod push;
@@ -37,7 +37,9 @@ pub use canary::{CanaryError, CanaryReport, canary};
 pub use clear::{ClearError, clear};
 pub use client::{ClientError, client};
 pub use diagnose::{DiagnoseError, diagnose};
-pub use kind::{DownError, ErrorKind, Finding, Kind, KindError, Removed, Up, UpError, doctor, down, up};
+pub use kind::{
+    DownError, ErrorKind, Finding, Kind, KindError, Removed, Up, UpError, doctor, down, up,
+};
 pub use manifests::ManifestError;
 pub use observe::LiveCluster;
 pub use progress::{Phase, PhaseTime, Progress, Quiet};

@@ -56,10 +56,7 @@ pub(crate) fn objects_with_images(
     Ok(objects)
 }
 
-fn resolve_images(
-    value: &mut Value,
-    components: &BTreeMap<String, String>,
-) -> Result<(), String> {
+fn resolve_images(value: &mut Value, components: &BTreeMap<String, String>) -> Result<(), String> {
     match value {
         Value::Object(map) => {
             for (key, value) in map {

@@ -39,7 +39,9 @@ pub(crate) async fn stuck(client: &Client) -> Result<Vec<Stuck>, kube::Error> {
 }
 
 fn of_pod(pod: &Pod) -> Vec<Stuck> {
-    let Some(status) = &pod.status else { return Vec::new() };
+    let Some(status) = &pod.status else {
+        return Vec::new();
+    };
     let containers = status.container_statuses.iter().chain(&status.init_container_statuses);
     let waiting = containers.flatten().filter_map(|container| {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;

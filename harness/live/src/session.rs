@@ -55,6 +55,9 @@ pub struct Session {
     pub recipients: BTreeMap<String, String>,
     /// What was pushed last.
     pub pushed: Option<Pushed>,
+    /// Folder of the layout that was pushed last.
+    #[serde(default)]
+    pub layout: Option<PathBuf>,
     /// Fingerprint of the layout that was pushed last.
     pub layout_digest: Option<String>,
     /// What the decrypted secrets of the last push must be, as hashes.
@@ -152,6 +155,7 @@ impl Session {
             git: None,
             recipients: BTreeMap::new(),
             pushed: None,
+            layout: None,
             layout_digest: None,
             expectations: Vec::new(),
             times: Vec::new(),
@@ -180,7 +184,9 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(SessionError::Missing { name: name.to_string() });
             }
-            Err(source) => return Err(SessionError::Io { action: "read", path, source }),
+            Err(source) => {
+                return Err(SessionError::Io { action: "read", path, source });
+            }
         };
         let unreadable = |detail| SessionError::Unreadable { path: path.clone(), detail };
         let mut session: Self =
@@ -238,8 +244,10 @@ impl Session {
     /// Write a file of the session that nobody else may read.
     pub(crate) fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), SessionError> {
         let path = self.file(name);
-        let failed = |action, path: &Path, source| {
-            SessionError::Io { action, path: path.to_path_buf(), source }
+        let failed = |action, path: &Path, source| SessionError::Io {
+            action,
+            path: path.to_path_buf(),
+            source,
         };
         let folder = path.parent().unwrap_or(&self.directory);
         fs::create_dir_all(folder).map_err(|error| failed("make", folder, error))?;
@@ -258,9 +266,8 @@ impl Session {
 
     /// Remove every file of an earlier session of this name, save the lock that is held.
     pub(crate) fn clear_files(&self) -> Result<(), SessionError> {
-        let failed = |source| {
-            SessionError::Io { action: "clear", path: self.directory.clone(), source }
-        };
+        let failed =
+            |source| SessionError::Io { action: "clear", path: self.directory.clone(), source };
         for entry in fs::read_dir(&self.directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             if entry.file_name() == "lock" {
@@ -287,7 +294,9 @@ impl Session {
         match fs::remove_dir_all(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(SessionError::Io { action: "remove", path, source }),
+            Err(source) => {
+                return Err(SessionError::Io { action: "remove", path, source });
+            }
         }
         // The folders above go too when this was the last session; otherwise they stay.
         for folder in path.ancestors().skip(1).take(2) {

@@ -88,4 +88,9 @@ impl LayoutSpec {
             keys: None,
         }
     }
+
+    /// Which folder it is, however it was written.
+    pub(crate) fn identity(&self) -> PathBuf {
+        self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone())
+    }
 }

@@ -45,12 +45,7 @@ pub(crate) fn overlays(layout: &Layout, namespace: &str) -> Vec<String> {
             && document.root.text(&["namespace"]) == Some(namespace)
     };
     let folder = |document: &Document| folder_of(&document.location.file).to_string();
-    layout
-        .documents
-        .iter()
-        .filter(is_overlay)
-        .map(folder)
-        .collect()
+    layout.documents.iter().filter(is_overlay).map(folder).collect()
 }
 
 /// Files that a Kustomize folder takes in, itself included.
@@ -67,18 +62,12 @@ pub(crate) fn files_of(layout: &Layout, folder: &str) -> BTreeSet<String> {
         }
         let root = &kustomization.root;
         let lists = ["resources", "bases", "components"].map(|key| root.items(&[key]));
-        let patches = root
-            .items(&["patches"])
-            .iter()
-            .chain(root.items(&["patchesJson6902"]));
+        let patches = root.items(&["patches"]).iter().chain(root.items(&["patchesJson6902"]));
         let patched = patches.filter_map(|patch| patch.text(&["path"]));
-        let listed = lists
-            .into_iter()
-            .flatten()
-            .filter_map(|item| match &item.node {
-                Node::Scalar(path) => Some(path.as_str()),
-                _ => None,
-            });
+        let listed = lists.into_iter().flatten().filter_map(|item| match &item.node {
+            Node::Scalar(path) => Some(path.as_str()),
+            _ => None,
+        });
         for path in listed.chain(patched) {
             let path = join(&folder, path);
             if layout.files.contains_key(&path) {
@@ -99,31 +88,16 @@ mod tests {
     fn a_base_lands_in_every_overlay() {
         let files = [
             ("base/kustomization.yaml", "resources: [np.yaml]\n"),
-            (
-                "base/np.yaml",
-                "kind: NetworkPolicy\nmetadata: {name: deny}\n",
-            ),
-            (
-                "c/a/kustomization.yaml",
-                "namespace: a\nresources: [../../base, own.yaml]\n",
-            ),
+            ("base/np.yaml", "kind: NetworkPolicy\nmetadata: {name: deny}\n"),
+            ("c/a/kustomization.yaml", "namespace: a\nresources: [../../base, own.yaml]\n"),
             ("c/a/own.yaml", "kind: ConfigMap\nmetadata: {name: own}\n"),
-            (
-                "c/b/kustomization.yaml",
-                "namespace: b\nresources: [../../base]\n",
-            ),
+            ("c/b/kustomization.yaml", "namespace: b\nresources: [../../base]\n"),
         ];
-        let files = files
-            .map(|(path, text)| (path.to_string(), text.to_string()))
-            .into();
+        let files = files.map(|(path, text)| (path.to_string(), text.to_string())).into();
         let layout = Layout::new(files).unwrap();
         let names = |namespace| {
             let documents = documents_in(&layout, namespace);
-            documents
-                .iter()
-                .map(|d| d.name().to_string())
-                .filter(|n| !n.is_empty())
-                .collect()
+            documents.iter().map(|d| d.name().to_string()).filter(|n| !n.is_empty()).collect()
         };
         let (a, b): (Vec<String>, Vec<String>) = (names("a"), names("b"));
         assert_eq!(a, ["deny", "own"]);
@@ -136,9 +110,7 @@ mod tests {
             ("a/kustomization.yaml", "resources: [../b]\n"),
             ("b/kustomization.yaml", "resources: [../a]\n"),
         ];
-        let files = files
-            .map(|(path, text)| (path.to_string(), text.to_string()))
-            .into();
+        let files = files.map(|(path, text)| (path.to_string(), text.to_string())).into();
         assert_eq!(files_of(&Layout::new(files).unwrap(), "a").len(), 2);
     }
 }

@@ -19,17 +19,9 @@ const PROBE_BYTES: usize = 8 * 1024;
 /// what is not text. A link is read where it leads, as long as it stays in the folder.
 pub fn working_tree(dir: &Path) -> Result<Layout, LoadError> {
     let root = fs::canonicalize(dir).map_err(|error| {
-        LoadError::at(
-            &dir.to_string_lossy(),
-            1,
-            format!("failed to open the layout: {error}"),
-        )
+        LoadError::at(&dir.to_string_lossy(), 1, format!("failed to open the layout: {error}"))
     })?;
-    let mut walk = Walk {
-        root: root.clone(),
-        files: BTreeMap::new(),
-        seen: 0,
-    };
+    let mut walk = Walk { root: root.clone(), files: BTreeMap::new(), seen: 0 };
     walk.folder(&root, "", &mut vec![root.clone()])?;
     Layout::new(walk.files)
 }
@@ -49,11 +41,7 @@ impl Walk {
                 continue;
             }
             let path = dir.join(&child);
-            let name = if name.is_empty() {
-                child
-            } else {
-                format!("{name}/{child}")
-            };
+            let name = if name.is_empty() { child } else { format!("{name}/{child}") };
             self.entry(&path, &name, open)?;
         }
         Ok(())
@@ -68,11 +56,7 @@ impl Walk {
         let about = fs::metadata(&real).map_err(|error| unreadable(name, &error))?;
         if about.is_dir() {
             if open.contains(&real) {
-                return Err(LoadError::at(
-                    name,
-                    1,
-                    "the link leads back to a folder above it",
-                ));
+                return Err(LoadError::at(name, 1, "the link leads back to a folder above it"));
             }
             open.push(real);
             let walked = self.folder(path, name, open);
@@ -84,11 +68,7 @@ impl Walk {
         }
         self.seen += 1;
         if self.seen > FILES_MAX {
-            return Err(LoadError::at(
-                name,
-                1,
-                format!("more than {FILES_MAX} files"),
-            ));
+            return Err(LoadError::at(name, 1, format!("more than {FILES_MAX} files")));
         }
         if let Some(text) = text(&real, name, about.len())? {
             self.files.insert(name.to_string(), text);
@@ -119,9 +99,7 @@ fn text(path: &Path, name: &str, bytes: u64) -> Result<Option<String>, LoadError
     let mut content = Vec::new();
     // One byte above the limit tells a file that grew since its size was asked.
     let mut reader = file.take(limit as u64 + 1);
-    reader
-        .read_to_end(&mut content)
-        .map_err(|error| unreadable(name, &error))?;
+    reader.read_to_end(&mut content).map_err(|error| unreadable(name, &error))?;
     if content.len() <= limit {
         return Ok(String::from_utf8(content).ok());
     }
@@ -192,20 +170,14 @@ mod tests {
         let dir = tree(&[("a/x.yaml", b"a: 1\n")]);
         symlink("..", dir.path().join("a/up")).unwrap();
         let error = working_tree(dir.path()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "a/up:1: the link leads back to a folder above it"
-        );
+        assert_eq!(error.to_string(), "a/up:1: the link leads back to a folder above it");
     }
 
     #[test]
     fn a_dangling_link_is_an_error() {
         let dir = tree(&[]);
         symlink("nowhere", dir.path().join("gone.yaml")).unwrap();
-        assert_eq!(
-            working_tree(dir.path()).unwrap_err().location.file,
-            "gone.yaml"
-        );
+        assert_eq!(working_tree(dir.path()).unwrap_err().location.file, "gone.yaml");
     }
 
     #[test]
@@ -223,18 +195,12 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
         let error = working_tree(Path::new("/nowhere/at/all")).unwrap_err();
-        assert!(
-            error.to_string().contains("failed to open the layout"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("failed to open the layout"), "{error}");
     }
 
     #[test]
     fn malformed_yaml_names_its_line() {
         let dir = tree(&[("a.yaml", b"a: 1\nb: [\n")]);
-        assert_eq!(
-            working_tree(dir.path()).unwrap_err().location.file,
-            "a.yaml"
-        );
+        assert_eq!(working_tree(dir.path()).unwrap_err().location.file, "a.yaml");
     }
 }

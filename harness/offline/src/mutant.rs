@@ -109,11 +109,7 @@ pub enum MutantError {
 
 impl MutantError {
     fn file(path: &Path, action: &'static str, source: std::io::Error) -> Self {
-        Self::File {
-            path: path.to_path_buf(),
-            action,
-            source,
-        }
+        Self::File { path: path.to_path_buf(), action, source }
     }
 }
 
@@ -129,11 +125,7 @@ impl Mutant {
             let message = format!("apiVersion and kind must be {API_VERSION} and {KIND}");
             return Err(LoadError::at(&file, 1, message).into());
         }
-        mutant.name = dir
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        mutant.name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         mutant.dir = dir.to_path_buf();
         Ok(mutant)
     }
@@ -143,9 +135,7 @@ impl Mutant {
         let entries = fs::read_dir(dir).map_err(|source| MutantError::file(dir, "read", source))?;
         let mut folders = Vec::new();
         for entry in entries {
-            let path = entry
-                .map_err(|source| MutantError::file(dir, "read", source))?
-                .path();
+            let path = entry.map_err(|source| MutantError::file(dir, "read", source))?.path();
             if path.join(MUTANT_FILE).is_file() {
                 folders.push(path);
             }
@@ -180,23 +170,12 @@ pub fn apply(
         git = git.env("GIT_CEILING_DIRECTORIES", above);
     }
     let name = || mutant.name.clone();
-    git.arg(patch)
-        .dir(&scratch)
-        .timeout(APPLY_TIMEOUT)
-        .run()
-        .map_err(|source| {
-            if source.exit().is_none() {
-                return MutantError::Git {
-                    name: name(),
-                    source,
-                };
-            }
-            MutantError::DoesNotApply {
-                name: name(),
-                layout: mutant.layout.clone(),
-                source,
-            }
-        })?;
+    git.arg(patch).dir(&scratch).timeout(APPLY_TIMEOUT).run().map_err(|source| {
+        if source.exit().is_none() {
+            return MutantError::Git { name: name(), source };
+        }
+        MutantError::DoesNotApply { name: name(), layout: mutant.layout.clone(), source }
+    })?;
     let changed = differences(base_dir, &scratch)?;
     if changed.is_empty() {
         return Err(MutantError::ChangesNothing { name: name() });

@@ -50,10 +50,7 @@ fn try_it(patch: &str, values: &str) -> Result<Vec<String>, MutantError> {
 
 #[test]
 fn a_patch_changes_a_copy() {
-    assert_eq!(
-        try_it(PATCH, "tenantId: a\nother: 1\n").unwrap(),
-        ["customers/a/values.yaml"]
-    );
+    assert_eq!(try_it(PATCH, "tenantId: a\nother: 1\n").unwrap(), ["customers/a/values.yaml"]);
 }
 
 #[test]
@@ -79,19 +76,10 @@ fn a_patch_that_changes_nothing_is_an_error() {
 #[test]
 fn a_scratch_folder_inside_a_repository_works_too() {
     let dir = tree(PATCH, "tenantId: a\nother: 1\n");
-    Tool::new("git")
-        .args(["init", "--quiet"])
-        .dir(dir.path())
-        .run()
-        .unwrap();
+    Tool::new("git").args(["init", "--quiet"]).dir(dir.path()).run().unwrap();
     let mutant = Mutant::load(&dir.path().join("mutants/01-org")).unwrap();
     let scratch = dir.path().join("deep/scratch");
-    assert_eq!(
-        apply(&mutant, &mutant.layout_dir(), &scratch)
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(apply(&mutant, &mutant.layout_dir(), &scratch).unwrap().len(), 1);
 }
 
 #[test]

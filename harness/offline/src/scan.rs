@@ -33,14 +33,8 @@ type Finding = (SourceLocation, String);
 
 /// The object itself, or the items of a `List`.
 fn objects(root: &Item) -> Vec<&Item> {
-    let is_list = root
-        .text(&["kind"])
-        .is_some_and(|kind| kind.ends_with("List"));
-    if is_list {
-        root.items(&["items"]).iter().collect()
-    } else {
-        vec![root]
-    }
+    let is_list = root.text(&["kind"]).is_some_and(|kind| kind.ends_with("List"));
+    if is_list { root.items(&["items"]).iter().collect() } else { vec![root] }
 }
 
 /// Values of a `kind: Secret` that are not sealed.
@@ -48,9 +42,7 @@ fn secret_values(file: &str, object: &Item) -> Vec<Finding> {
     if object.text(&["kind"]) != Some("Secret") {
         return Vec::new();
     }
-    let name = object
-        .text(&["metadata", "name"])
-        .unwrap_or("without a name");
+    let name = object.text(&["metadata", "name"]).unwrap_or("without a name");
     let mut findings = Vec::new();
     for part in ["data", "stringData"] {
         for (_, value) in object.entries(&[part]) {
@@ -83,10 +75,7 @@ fn unsealed_values(file: &str, text: &str) -> Vec<Finding> {
         // What cannot be judged is reported, not passed over.
         Err(error) => {
             let place = SourceLocation::new(file, 1);
-            vec![(
-                place,
-                format!("a sealed file that cannot be checked ({error})"),
-            )]
+            vec![(place, format!("a sealed file that cannot be checked ({error})"))]
         }
     }
 }
@@ -102,33 +91,25 @@ fn private_keys(file: &str, text: &str) -> Vec<Finding> {
         } else {
             continue;
         };
-        findings.push((
-            SourceLocation::new(file, index as u64 + 1),
-            what.to_string(),
-        ));
+        findings.push((SourceLocation::new(file, index as u64 + 1), what.to_string()));
     }
     findings
 }
 
 fn has_age_key(line: &str) -> bool {
-    ["AGE-SECRET-KEY-1", "AGE-SECRET-KEY-PQ-1"]
-        .iter()
-        .any(|prefix| {
-            line.match_indices(prefix).any(|(at, _)| {
-                let rest = line[at + prefix.len()..].chars();
-                rest.take_while(char::is_ascii_alphanumeric).count() >= AGE_KEY_CHARACTERS
-            })
+    ["AGE-SECRET-KEY-1", "AGE-SECRET-KEY-PQ-1"].iter().any(|prefix| {
+        line.match_indices(prefix).any(|(at, _)| {
+            let rest = line[at + prefix.len()..].chars();
+            rest.take_while(char::is_ascii_alphanumeric).count() >= AGE_KEY_CHARACTERS
         })
+    })
 }
 
 fn has_pem_key(line: &str) -> bool {
     let begins = line.split_once("-----BEGIN ").map(|(_, rest)| rest);
-    begins
-        .and_then(|rest| rest.split_once("-----"))
-        .is_some_and(|(label, _)| {
-            label.ends_with("PRIVATE KEY")
-                && label.chars().all(|c| c.is_ascii_uppercase() || c == ' ')
-        })
+    begins.and_then(|rest| rest.split_once("-----")).is_some_and(|(label, _)| {
+        label.ends_with("PRIVATE KEY") && label.chars().all(|c| c.is_ascii_uppercase() || c == ' ')
+    })
 }
 
 /// Literals of a `secretGenerator`, and its files that are not sealed.
@@ -142,21 +123,14 @@ fn generated(layout: &Layout, document: &Document) -> Vec<Finding> {
             findings.push((place, format!("a literal of secretGenerator `{name}`")));
         }
         let files = generator.items(&["files"]).iter();
-        let sources = files
-            .chain(generator.items(&["envs"]))
-            .chain(generator.at(&["env"]));
+        let sources = files.chain(generator.items(&["envs"])).chain(generator.at(&["env"]));
         for source in sources {
             let Node::Scalar(entry) = &source.node else {
                 continue;
             };
-            let path = entry
-                .split_once('=')
-                .map_or(entry.as_str(), |(_, path)| path);
+            let path = entry.split_once('=').map_or(entry.as_str(), |(_, path)| path);
             let path = join(folder_of(file), path);
-            let readable = layout
-                .files
-                .get(&path)
-                .is_some_and(|text| !is_sealed_file(&path, text));
+            let readable = layout.files.get(&path).is_some_and(|text| !is_sealed_file(&path, text));
             if readable {
                 let place = SourceLocation::new(file.clone(), source.line);
                 let what = format!("secretGenerator `{name}` takes `{path}`, which is not sealed");
@@ -173,9 +147,7 @@ fn is_sealed_file(path: &str, text: &str) -> bool {
         return sops::is_sealed(text);
     }
     let has_sealed_value = text.contains("ENC[AES256_GCM,");
-    let has_block = ["\"sops\":", "sops_mac=", "[sops]"]
-        .iter()
-        .any(|mark| text.contains(mark));
+    let has_block = ["\"sops\":", "sops_mac=", "[sops]"].iter().any(|mark| text.contains(mark));
     has_sealed_value && has_block
 }
 
@@ -203,15 +175,9 @@ mod tests {
     const KEY: &str = include_str!("../tests/data/owner-TEST-ONLY.key");
 
     fn scan(files: &[(&str, &str)]) -> Vec<String> {
-        let files = files
-            .iter()
-            .map(|(p, t)| (p.to_string(), t.to_string()))
-            .collect();
+        let files = files.iter().map(|(p, t)| (p.to_string(), t.to_string())).collect();
         let findings = readable_secrets(&Layout::new(files).unwrap());
-        findings
-            .into_iter()
-            .map(|(place, what)| format!("{place} {what}"))
-            .collect()
+        findings.into_iter().map(|(place, what)| format!("{place} {what}")).collect()
     }
 
     #[rstest]
@@ -251,39 +217,28 @@ mod tests {
     fn a_generator_of_a_plain_file_is_found() {
         let kustomization =
             "secretGenerator:\n- name: v\n  files:\n  - values.yaml=./secrets.yaml\n";
-        let files = [
-            ("c/a/kustomization.yaml", kustomization),
-            ("c/a/secrets.yaml", "p: hunter2\n"),
-        ];
+        let files =
+            [("c/a/kustomization.yaml", kustomization), ("c/a/secrets.yaml", "p: hunter2\n")];
         assert_eq!(
             scan(&files),
             [
                 "c/a/kustomization.yaml:4 secretGenerator `v` takes `c/a/secrets.yaml`, which is not sealed"
             ]
         );
-        let sealed = [
-            ("c/a/kustomization.yaml", kustomization),
-            ("c/a/secrets.yaml", SEALED),
-        ];
+        let sealed = [("c/a/kustomization.yaml", kustomization), ("c/a/secrets.yaml", SEALED)];
         assert_eq!(scan(&sealed), Vec::<String>::new());
     }
 
     #[test]
     fn a_readable_value_in_a_sealed_file_is_found() {
         let text = SEALED.replace("empty: \"\"", "empty: hunter2");
-        assert_eq!(
-            scan(&[("s.yaml", &text)]),
-            ["s.yaml:8 a readable value in a sealed file"]
-        );
+        assert_eq!(scan(&[("s.yaml", &text)]), ["s.yaml:8 a readable value in a sealed file"]);
     }
 
     #[rstest]
     #[case::sealed("s.yaml", include_str!("../tests/data/regex.yaml"))]
     #[case::no_values("s.yaml", "kind: Secret\nmetadata: {name: token}\ndata: {}\n")]
-    #[case::talk(
-        "README.md",
-        "a key starts with AGE-SECRET-KEY-1\n-----BEGIN CERTIFICATE-----\n"
-    )]
+    #[case::talk("README.md", "a key starts with AGE-SECRET-KEY-1\n-----BEGIN CERTIFICATE-----\n")]
     #[case::dotenv("a.env", "A=1\n")]
     fn passes(#[case] file: &str, #[case] text: &str) {
         assert_eq!(scan(&[(file, text)]), Vec::<String>::new());

@@ -87,12 +87,7 @@ fn the_two_defects_of_the_policies_are_named() {
     let mut defects = Vec::new();
     for tenant in TENANTS {
         for (endpoint, port) in denied {
-            let violation = Violation {
-                tenant,
-                namespace: tenant,
-                endpoint,
-                port,
-            };
+            let violation = Violation { tenant, namespace: tenant, endpoint, port };
             defects.push(defect::of_violation(&layout, &contract, &violation));
         }
     }
@@ -106,13 +101,7 @@ fn one_key_for_all_tenants_is_blamed() {
         .expect("the contract loads");
     let blame = blame::secret(&layout, &contract.tenants[0]).expect("a line is to blame");
     assert_eq!(blame.location.file, "customers/customer-a/secrets.yaml");
-    assert!(
-        blame
-            .because
-            .contains("opens customers/customer-b/secrets.yaml"),
-        "{}",
-        blame.because
-    );
+    assert!(blame.because.contains("opens customers/customer-b/secrets.yaml"), "{}", blame.because);
 }
 
 #[test]
@@ -120,10 +109,7 @@ fn mending_moves_no_line_of_the_layout() {
     let (built, whole, mends) = both_mends();
     insta::assert_snapshot!(mends.map(|mend| mend.description).join("\n"));
     let start = layout();
-    assert_eq!(
-        start.files.keys().collect::<Vec<_>>(),
-        whole.files.keys().collect::<Vec<_>>()
-    );
+    assert_eq!(start.files.keys().collect::<Vec<_>>(), whole.files.keys().collect::<Vec<_>>());
     for (file, text) in &start.files {
         let mut after = whole.files[file].lines();
         for line in text.lines() {
@@ -134,10 +120,7 @@ fn mending_moves_no_line_of_the_layout() {
     }
     // The defect that was behind is named on the line where it was written.
     let as_written = said(&start, &defect::of_objects(&start, &refused(), &[]));
-    assert_eq!(
-        as_written,
-        said(&built, &defect::of_objects(&built, &refused(), &[]))
-    );
+    assert_eq!(as_written, said(&built, &defect::of_objects(&built, &refused(), &[])));
 }
 
 fn write(layout: &Layout, dir: &Path) {
@@ -157,10 +140,7 @@ fn kustomize_agrees() {
         let dir = tempfile::tempdir().expect("a folder");
         write(layout, dir.path());
         let tool = Tool::new(&program).args(["build", "--load-restrictor", "LoadRestrictionsNone"]);
-        tool.arg(format!("customers/{tenant}"))
-            .dir(dir.path())
-            .run_unchecked()
-            .expect("it runs")
+        tool.arg(format!("customers/{tenant}")).dir(dir.path()).run_unchecked().expect("it runs")
     };
     let (built, whole, _) = both_mends();
     for tenant in TENANTS {
@@ -172,9 +152,6 @@ fn kustomize_agrees() {
         assert!(text.contains("kind: HelmRelease") && text.contains("namespace: flux-system"));
         let text = build(&whole, tenant).stdout_text().to_string();
         let copied = format!("name: open-webui-public\n  namespace: {tenant}");
-        assert!(
-            text.contains(&copied) && !text.contains("flux-system"),
-            "{text}"
-        );
+        assert!(text.contains(&copied) && !text.contains("flux-system"), "{text}");
     }
 }

@@ -19,10 +19,7 @@ fn mutants() -> PathBuf {
 fn mutated(mutant: &Mutant) -> (Layout, Vec<String>) {
     let scratch = tempfile::tempdir().expect("a folder");
     let changed = apply(mutant, &mutant.layout_dir(), scratch.path()).expect("the patch applies");
-    (
-        load::working_tree(scratch.path()).expect("the mutant loads"),
-        changed,
-    )
+    (load::working_tree(scratch.path()).expect("the mutant loads"), changed)
 }
 
 #[test]
@@ -49,11 +46,7 @@ enum Ask {
 fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
     let contract = Contract::load("partywall.yaml", &layout.files["partywall.yaml"])
         .expect("the contract loads");
-    let tenant = |name: &str| {
-        contract
-            .tenant(name)
-            .expect("the tenant is in the contract")
-    };
+    let tenant = |name: &str| contract.tenant(name).expect("the tenant is in the contract");
     match ask {
         Ask::Open(from, to, port) => blame::open_wall(layout, from, to, *port),
         Ask::Closed(from, to, port) => {
@@ -70,52 +63,25 @@ fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
 }
 
 #[rstest]
-#[case(
-    "01-walls-removed",
-    Ask::Open("customer-a", "partywall-open", Port::tcp(8080))
-)]
-#[case(
-    "02-decoy-port-opened",
-    Ask::Open("customer-a", "shared-services", Port::tcp(18080))
-)]
+#[case("01-walls-removed", Ask::Open("customer-a", "partywall-open", Port::tcp(8080)))]
+#[case("02-decoy-port-opened", Ask::Open("customer-a", "shared-services", Port::tcp(18080)))]
 #[case("03-org-swapped", Ask::Org("customer-a"))]
-#[case(
-    "04-neighbour-opened",
-    Ask::Open("customer-a", "customer-b", Port::tcp(5432))
-)]
+#[case("04-neighbour-opened", Ask::Open("customer-a", "customer-b", Port::tcp(5432)))]
 #[case("05-udp-hole", Ask::Open("customer-a", "customer-b", Port::udp(5432)))]
-#[case(
-    "06-dns-tcp-closed",
-    Ask::Closed("customer-b", "kube-system/kube-dns", Port::tcp(53))
-)]
+#[case("06-dns-tcp-closed", Ask::Closed("customer-b", "kube-system/kube-dns", Port::tcp(53)))]
 #[case("07-second-recipient", Ask::Secret("customer-a"))]
 #[case("08-decryption-removed", Ask::Secret("customer-b"))]
 #[case("09-default-org", Ask::Org("customer-b"))]
 #[case("10-loki-tenancy-off", Ask::Tenancy(Signal::Log))]
 #[case("11-apiserver-opened", Ask::Open("customer-a", "", Port::tcp(6443)))]
 #[case("12-plaintext-secret", Ask::Readable)]
-#[case(
-    "13-own-pods-closed",
-    Ask::Closed("customer-b", "customer-b/postgres", Port::tcp(5432))
-)]
-#[case(
-    "14-egress-to-anywhere",
-    Ask::Open("customer-b", "partywall-open", Port::tcp(8080))
-)]
-#[case(
-    "15-ingress-from-anywhere",
-    Ask::Open("partywall-open", "customer-a", Port::tcp(5432))
-)]
+#[case("13-own-pods-closed", Ask::Closed("customer-b", "customer-b/postgres", Port::tcp(5432)))]
+#[case("14-egress-to-anywhere", Ask::Open("customer-b", "partywall-open", Port::tcp(8080)))]
+#[case("15-ingress-from-anywhere", Ask::Open("partywall-open", "customer-a", Port::tcp(5432)))]
 #[case("16-metrics-to-one-org", Ask::Org("customer-b"))]
 #[case("17-mimir-tenancy-off", Ask::Tenancy(Signal::Metric))]
-#[case(
-    "18-loki-opened",
-    Ask::Open("soev-internal", "observability", Port::tcp(3100))
-)]
-#[case(
-    "19-collector-closed",
-    Ask::Closed("soev-internal", "observability/alloy", Port::tcp(4317))
-)]
+#[case("18-loki-opened", Ask::Open("soev-internal", "observability", Port::tcp(3100)))]
+#[case("19-collector-closed", Ask::Closed("soev-internal", "observability/alloy", Port::tcp(4317)))]
 fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
     let mutant = Mutant::load(&mutants().join(name)).expect("the mutant is well formed");
     let (layout, changed) = mutated(&mutant);
@@ -124,8 +90,5 @@ fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
     assert_ne!(answer(&before, &ask), Some(blame.clone()));
     assert!(changed.contains(&blame.location.file), "{}", blame.location);
     let line = layout.line(&blame.location).unwrap_or_default().trim();
-    insta::assert_snapshot!(
-        name,
-        format!("{} | {line}\n{}", blame.location, blame.because)
-    );
+    insta::assert_snapshot!(name, format!("{} | {line}\n{}", blame.location, blame.because));
 }

@@ -25,10 +25,7 @@ fn contract(layout: &Layout) -> Contract {
 fn keys(contract: &Contract) -> BTreeMap<String, String> {
     let read = |tenant: &Tenant| {
         let path = fixtures().join(format!("keys/TEST-ONLY-{}.agekey", tenant.name));
-        (
-            tenant.name.clone(),
-            std::fs::read_to_string(path).expect("the test key is committed"),
-        )
+        (tenant.name.clone(), std::fs::read_to_string(path).expect("the test key is committed"))
     };
     contract.tenants.iter().map(read).collect()
 }
@@ -59,11 +56,7 @@ fn each_file_opens_with_its_own_key_only() {
     let contract = contract(&layout);
     let keys = keys(&contract);
     for tenant in &contract.tenants {
-        let files = &tenant
-            .secrets
-            .as_ref()
-            .expect("every tenant has secrets")
-            .files;
+        let files = &tenant.secrets.as_ref().expect("every tenant has secrets").files;
         for opening in sops::openings(&layout, files, &keys) {
             assert_eq!(opening.opened_by, std::slice::from_ref(&tenant.name));
             assert_eq!(opening.refused.len(), contract.tenants.len() - 1);
@@ -86,23 +79,13 @@ fn no_line_is_to_blame() {
                 assert_eq!(blame, None, "{own} to {name} {port}");
             }
         }
-        for other in contract
-            .tenants
-            .iter()
-            .filter(|other| other.name != tenant.name)
-        {
+        for other in contract.tenants.iter().filter(|other| other.name != tenant.name) {
             let port = Port::tcp(5432);
-            assert_eq!(
-                blame::open_wall(&layout, own, &other.namespaces[0], port),
-                None
-            );
+            assert_eq!(blame::open_wall(&layout, own, &other.namespaces[0], port), None);
         }
         assert_eq!(blame::secret(&layout, tenant), None);
         let org = blame::org(&layout, tenant).expect("the tenant's org is written");
-        assert_eq!(
-            org.location.file,
-            format!("customers/{}/values.yaml", tenant.name)
-        );
+        assert_eq!(org.location.file, format!("customers/{}/values.yaml", tenant.name));
     }
 }
 
@@ -115,19 +98,9 @@ const WALLS: &str = "platform/tenants/customer-a/network-policies.yaml";
     "collector",
     Port::tcp(4317)
 )]
-#[case::dns(
-    "        - port: 53\n          protocol: TCP\n",
-    "",
-    "dns",
-    Port::tcp(53)
-)]
+#[case::dns("        - port: 53\n          protocol: TCP\n", "", "dns", Port::tcp(53))]
 #[case::gateway("app: gateway", "app: gate", "gateway", Port::tcp(8000))]
-#[case::by_workload(
-    "app: gateway",
-    "app: gate",
-    "shared-services/gateway",
-    Port::tcp(8000)
-)]
+#[case::by_workload("app: gateway", "app: gate", "shared-services/gateway", Port::tcp(8000))]
 fn a_missing_port_is_blamed_on_its_rule(
     #[case] from: &str,
     #[case] to: &str,
@@ -136,23 +109,13 @@ fn a_missing_port_is_blamed_on_its_rule(
 ) {
     let layout = changed(WALLS, from, to);
     let contract = contract(&layout);
-    let blame = blame::missing_egress(
-        &layout,
-        &contract,
-        "customer-a",
-        "customer-a",
-        port,
-        endpoint,
-    )
-    .expect("a line is to blame");
+    let blame =
+        blame::missing_egress(&layout, &contract, "customer-a", "customer-a", port, endpoint)
+            .expect("a line is to blame");
     assert_eq!(blame.location.file, WALLS);
     insta::assert_snapshot!(
         format!("missing_{}_{}", endpoint.replace('/', "_"), port.number),
-        format!(
-            "{} | {}",
-            layout.line(&blame.location).unwrap_or_default(),
-            blame.because
-        )
+        format!("{} | {}", layout.line(&blame.location).unwrap_or_default(), blame.because)
     );
 }
 
@@ -173,10 +136,7 @@ fn a_tenant_without_policies_is_blamed_on_its_namespace() {
     let layout = Layout::new(files).expect("the changed layout loads");
     let blame = blame::open_wall(&layout, "customer-a", "partywall-open", Port::tcp(80))
         .expect("a line is to blame");
-    assert_eq!(
-        blame.location.file,
-        "platform/tenants/customer-a/namespace.yaml"
-    );
+    assert_eq!(blame.location.file, "platform/tenants/customer-a/namespace.yaml");
 }
 
 const GATEWAY: &str = "    - to:
@@ -192,11 +152,7 @@ const GATEWAY: &str = "    - to:
 ";
 
 #[rstest]
-#[case::telemetry(
-    "        - port: 4317\n          protocol: TCP\n",
-    "collector",
-    Port::tcp(4317)
-)]
+#[case::telemetry("        - port: 4317\n          protocol: TCP\n", "collector", Port::tcp(4317))]
 #[case::dns_over_tcp("        - port: 53\n          protocol: TCP\n", "dns", Port::tcp(53))]
 #[case::dns("        - port: 53\n          protocol: UDP\n", "dns", Port::udp(53))]
 #[case::other(GATEWAY, "gateway", Port::tcp(8000))]
@@ -205,21 +161,11 @@ fn a_denied_flow_is_a_named_defect(#[case] cut: &str, #[case] endpoint: &str, #[
     let layout = changed(WALLS, cut, "");
     let contract = contract(&layout);
     let (tenant, namespace) = ("customer-a", "customer-a");
-    let violation = Violation {
-        tenant,
-        namespace,
-        endpoint,
-        port,
-    };
+    let violation = Violation { tenant, namespace, endpoint, port };
     let found = defect::of_violation(&layout, &contract, &violation);
-    let place = found
-        .location
-        .map_or("nowhere".to_string(), |place| place.file);
+    let place = found.location.map_or("nowhere".to_string(), |place| place.file);
     insta::assert_snapshot!(
         format!("defect_{}_{}", found.name, place == "nowhere"),
-        format!(
-            "{}\n{}\n{}\n{place}",
-            found.summary, found.object, found.message
-        )
+        format!("{}\n{}\n{}\n{place}", found.summary, found.object, found.message)
     );
 }

@@ -52,12 +52,7 @@ fn either_of_two_recipients_opens() {
 
 #[test]
 fn a_foreign_key_is_refused_by_name() {
-    let error = open(
-        "customers/a/secrets.yaml",
-        &data("types.yaml"),
-        &keys(OTHER),
-    )
-    .unwrap_err();
+    let error = open("customers/a/secrets.yaml", &data("types.yaml"), &keys(OTHER)).unwrap_err();
     insta::assert_snapshot!(error, @"customers/a/secrets.yaml: none of the keys opens it; it is sealed to age1zh0cykdpdlvxe2hca0czk5j2fagqj4phkyda0v2wxfgy0gnvq30qdzae63");
 }
 
@@ -65,25 +60,10 @@ fn a_foreign_key_is_refused_by_name() {
 #[rstest]
 #[case::readable_part_changed("regex.yaml", "name: open-webui", "name: open-gate", "the file was")]
 #[case::value_moved("suffix.yaml", "password: ENC", "passwort: ENC", "the value was")]
-#[case::value_dropped(
-    "types.yaml",
-    "empty: \"\"",
-    "void: \"x\"",
-    "should be sealed is readable"
-)]
-#[case::number_put_in(
-    "types.yaml",
-    "empty: \"\"",
-    "empty: 12",
-    "should be sealed is readable"
-)]
+#[case::value_dropped("types.yaml", "empty: \"\"", "void: \"x\"", "should be sealed is readable")]
+#[case::number_put_in("types.yaml", "empty: \"\"", "empty: 12", "should be sealed is readable")]
 #[case::mac_gone("types.yaml", "    mac: ENC", "    cam: ENC", "has no `mac`")]
-#[case::date_changed(
-    "types.yaml",
-    "lastmodified: \"2026",
-    "lastmodified: \"2027",
-    "the file was"
-)]
+#[case::date_changed("types.yaml", "lastmodified: \"2026", "lastmodified: \"2027", "the file was")]
 #[case::not_sealed("types.yaml", "\nsops:", "\nspos:", "is not sealed")]
 #[case::armor_broken("types.yaml", "BEGIN AGE", "BEGIN EGA", "wrapped data key")]
 #[case::bad_base64(
@@ -156,16 +136,9 @@ fn tries_every_key_on_every_file() {
         name => data(name),
     };
     let layout = Layout::new(files.map(|name| (name.to_string(), text(name))).into()).unwrap();
-    let keys = [
-        ("a".to_string(), OWNER.to_string()),
-        ("b".to_string(), OTHER.to_string()),
-    ]
-    .into();
-    let asked: Vec<String> = files
-        .iter()
-        .chain(&["absent.yaml"])
-        .map(ToString::to_string)
-        .collect();
+    let keys = [("a".to_string(), OWNER.to_string()), ("b".to_string(), OTHER.to_string())].into();
+    let asked: Vec<String> =
+        files.iter().chain(&["absent.yaml"]).map(ToString::to_string).collect();
     let seen = openings(&layout, &asked, &keys);
     assert_eq!(seen[0].opened_by, ["a"]);
     assert!(seen[0].refused["b"].contains("none of the keys opens it"));

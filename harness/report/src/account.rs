@@ -142,18 +142,12 @@ pub fn account(events: &[Event]) -> Result<Account, AccountError> {
         None => return Err(AccountError::NotStarted),
         Some(first) if !is_start(first) => {
             let started = events.iter().any(is_start);
-            return Err(if started {
-                AccountError::BeforeStart
-            } else {
-                AccountError::NotStarted
-            });
+            return Err(if started { AccountError::BeforeStart } else { AccountError::NotStarted });
         }
         Some(_) => {}
     }
     let mut account = Account::default();
-    let starts: Vec<usize> = (0..events.len())
-        .filter(|index| is_start(&events[*index]))
-        .collect();
+    let starts: Vec<usize> = (0..events.len()).filter(|index| is_start(&events[*index])).collect();
     for (place, start) in starts.iter().enumerate() {
         let end = starts.get(place + 1).copied().unwrap_or(events.len());
         Books::open(&events[*start..end])?.balance(&mut account)?;
@@ -186,19 +180,13 @@ impl<'a> Books<'a> {
     }
 
     fn enter(&mut self, event: &'a Event) -> Result<(), AccountError> {
-        let twice = |trial: &str| AccountError::ReportedTwice {
-            trial: trial.to_string(),
-        };
+        let twice = |trial: &str| AccountError::ReportedTwice { trial: trial.to_string() };
         match event {
-            Event::RunStarted {
-                tenants, planned, ..
-            } => {
+            Event::RunStarted { tenants, planned, .. } => {
                 self.tenants = tenants;
                 for trial in planned {
                     if !self.planned.insert(trial) {
-                        return Err(AccountError::PlannedTwice {
-                            trial: trial.clone(),
-                        });
+                        return Err(AccountError::PlannedTwice { trial: trial.clone() });
                     }
                 }
             }
@@ -225,14 +213,8 @@ impl<'a> Books<'a> {
         for (trial, event) in &self.ended {
             self.check_cells(trial, event)?;
         }
-        if let Some(stray) = self
-            .cells
-            .keys()
-            .find(|trial| !self.ended.contains_key(*trial))
-        {
-            return Err(AccountError::StrayCell {
-                trial: (*stray).to_string(),
-            });
+        if let Some(stray) = self.cells.keys().find(|trial| !self.ended.contains_key(*trial)) {
+            return Err(AccountError::StrayCell { trial: (*stray).to_string() });
         }
         self.check_tenants(account)?;
         self.check_end(account)?;
@@ -250,42 +232,23 @@ impl<'a> Books<'a> {
         let executed =
             |trial: &&&str| self.ended.contains_key(**trial) || self.ignored.contains(**trial);
         if let Some(trial) = self.planned.iter().find(|trial| !executed(trial)) {
-            return Err(AccountError::NotExecuted {
-                trial: (*trial).to_string(),
-            });
+            return Err(AccountError::NotExecuted { trial: (*trial).to_string() });
         }
-        if let Some(trial) = self
-            .ended
-            .keys()
-            .find(|trial| !self.planned.contains(*trial))
-        {
-            return Err(AccountError::NotPlanned {
-                trial: (*trial).to_string(),
-            });
+        if let Some(trial) = self.ended.keys().find(|trial| !self.planned.contains(*trial)) {
+            return Err(AccountError::NotPlanned { trial: (*trial).to_string() });
         }
         Ok(())
     }
 
     fn check_cells(&self, trial: &str, event: &Event) -> Result<(), AccountError> {
-        let Event::TrialFinished {
-            verdict,
-            cells_planned,
-            cells_judged,
-            ..
-        } = event
-        else {
+        let Event::TrialFinished { verdict, cells_planned, cells_judged, .. } = event else {
             return Ok(());
         };
         let cells = self.cells.get(trial).map(Vec::as_slice).unwrap_or_default();
         let (planned, judged, reported) = (*cells_planned, *cells_judged, cells.len());
         let trial = trial.to_string();
         if planned != judged || judged != reported {
-            return Err(AccountError::Cells {
-                trial,
-                planned,
-                judged,
-                reported,
-            });
+            return Err(AccountError::Cells { trial, planned, judged, reported });
         }
         if reported == 0 && matches!(verdict, Verdict::Holds { .. }) {
             return Err(AccountError::HoldsNothing { trial });
@@ -293,11 +256,7 @@ impl<'a> Books<'a> {
         let gravest = Verdict::gravest(cells.iter().map(|cell| &cell.verdict).chain([verdict]));
         if gravest.word() != verdict.word() {
             let (verdict, cell) = (verdict.word(), gravest.word());
-            return Err(AccountError::Verdict {
-                trial,
-                verdict,
-                cell,
-            });
+            return Err(AccountError::Verdict { trial, verdict, cell });
         }
         Ok(())
     }
@@ -305,19 +264,13 @@ impl<'a> Books<'a> {
     fn check_tenants(&self, account: &mut Account) -> Result<(), AccountError> {
         let mut of_tenant: BTreeMap<&str, usize> = BTreeMap::new();
         for (trial, cells) in &self.cells {
-            if let Some(Event::TrialFinished {
-                tenant: Some(tenant),
-                ..
-            }) = self.ended.get(trial)
-            {
+            if let Some(Event::TrialFinished { tenant: Some(tenant), .. }) = self.ended.get(trial) {
                 *of_tenant.entry(tenant).or_default() += cells.len();
             }
         }
         for tenant in self.tenants {
             let Some(cells) = of_tenant.get(tenant.as_str()) else {
-                return Err(AccountError::NoCells {
-                    tenant: tenant.clone(),
-                });
+                return Err(AccountError::NoCells { tenant: tenant.clone() });
             };
             *account.cells_of_tenant.entry(tenant.clone()).or_default() += cells;
         }
@@ -325,31 +278,18 @@ impl<'a> Books<'a> {
     }
 
     fn check_end(&self, account: &mut Account) -> Result<(), AccountError> {
-        let Some(Event::RunFinished {
-            probes,
-            cells,
-            leaks,
-            exit,
-            ..
-        }) = self.finish
-        else {
+        let Some(Event::RunFinished { probes, cells, leaks, exit, .. }) = self.finish else {
             return Err(AccountError::NotFinished);
         };
         let all = || self.cells.values().flatten();
         let is_leak = |cell: &&&CellResult| {
             cell.expect == "denied" && matches!(cell.verdict, Verdict::Violated { .. })
         };
-        let totals = [
-            ("cells", *cells, all().count()),
-            ("leaks", *leaks, all().filter(is_leak).count()),
-        ];
+        let totals =
+            [("cells", *cells, all().count()), ("leaks", *leaks, all().filter(is_leak).count())];
         for (what, counted, reported) in totals {
             if counted != reported {
-                return Err(AccountError::Totals {
-                    what,
-                    counted,
-                    reported,
-                });
+                return Err(AccountError::Totals { what, counted, reported });
             }
         }
         let is_proven =

@@ -63,9 +63,7 @@ pub fn read(directory: &Path) -> Result<Vec<Event>, EventsError> {
         read_file(&file, &mut events)?;
     }
     if events.is_empty() {
-        return Err(EventsError::Empty {
-            path: directory.to_path_buf(),
-        });
+        return Err(EventsError::Empty { path: directory.to_path_buf() });
     }
     Ok(events)
 }
@@ -89,10 +87,7 @@ fn event_files(directory: &Path) -> Result<Vec<PathBuf>, EventsError> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed("read", directory))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
             files.push(path);
         }
     }
@@ -114,11 +109,7 @@ fn read_file(file: &Path, events: &mut Vec<Event>) -> Result<(), EventsError> {
 fn parse(file: &Path, line: usize, text: &str) -> Result<Event, EventsError> {
     match serde_json::from_str(text) {
         Ok(Event::RunStarted { version, .. }) if version != EVENT_VERSION => {
-            Err(EventsError::Version {
-                path: file.to_path_buf(),
-                line,
-                version: version.into(),
-            })
+            Err(EventsError::Version { path: file.to_path_buf(), line, version: version.into() })
         }
         Ok(event) => Ok(event),
         Err(error) => Err(unreadable(file, line, text, &error)),
@@ -130,23 +121,13 @@ fn unreadable(file: &Path, line: usize, text: &str, error: &serde_json::Error) -
     let path = file.to_path_buf();
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     match value.get("version").and_then(Value::as_u64) {
-        Some(version) if version != u64::from(EVENT_VERSION) => EventsError::Version {
-            path,
-            line,
-            version,
-        },
-        _ => EventsError::Malformed {
-            path,
-            line,
-            message: error.to_string(),
-        },
+        Some(version) if version != u64::from(EVENT_VERSION) => {
+            EventsError::Version { path, line, version }
+        }
+        _ => EventsError::Malformed { path, line, message: error.to_string() },
     }
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> EventsError + 'a {
-    move |source| EventsError::Io {
-        action,
-        path: path.to_path_buf(),
-        source,
-    }
+    move |source| EventsError::Io { action, path: path.to_path_buf(), source }
 }

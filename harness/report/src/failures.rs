@@ -51,9 +51,7 @@ impl Failure {
             short: clean(short_name(trial.name)),
             word: trial.verdict.word(),
             claim: clean(trial.claim),
-            expected: worst
-                .map(|cell| expectation(&cell.expect))
-                .unwrap_or_default(),
+            expected: worst.map(|cell| expectation(&cell.expect)).unwrap_or_default(),
             seen: seen(verdict, worst),
             cell: worst.map(who_asked_whom).unwrap_or_default(),
             others: others(trial, worst),
@@ -80,9 +78,7 @@ impl Failure {
             ("cause", cause),
             ("repeat", self.repeat.clone()),
         ];
-        all.into_iter()
-            .filter(|(_, text)| !text.is_empty())
-            .collect()
+        all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
     }
 }
 
@@ -96,17 +92,12 @@ pub(crate) fn failures(view: &RunView<'_>) -> Vec<Failure> {
         if !is_violated && !matches!(trial.verdict, Verdict::Undetermined { .. }) {
             continue;
         }
-        let turn = seen_of
-            .entry((trial.scenario, trial.verdict.word()))
-            .or_default();
+        let turn = seen_of.entry((trial.scenario, trial.verdict.word())).or_default();
         ordered.push(((!is_violated, *turn), trial));
         *turn += 1;
     }
     ordered.sort_by_key(|(key, _)| *key);
-    ordered
-        .into_iter()
-        .map(|(_, trial)| Failure::of(trial))
-        .collect()
+    ordered.into_iter().map(|(_, trial)| Failure::of(trial)).collect()
 }
 
 /// A defect with every text as one clean line.
@@ -135,16 +126,8 @@ pub(crate) fn expectation(expect: &str) -> String {
 }
 
 fn worst_cell<'a>(trial: &TrialView<'a>) -> Option<&'a CellResult> {
-    let same = trial
-        .cells
-        .iter()
-        .find(|cell| cell.verdict == *trial.verdict);
-    let alike = || {
-        trial
-            .cells
-            .iter()
-            .find(|cell| cell.verdict.word() == trial.verdict.word())
-    };
+    let same = trial.cells.iter().find(|cell| cell.verdict == *trial.verdict);
+    let alike = || trial.cells.iter().find(|cell| cell.verdict.word() == trial.verdict.word());
     same.or_else(alike).copied()
 }
 
@@ -152,13 +135,9 @@ fn worst_cell<'a>(trial: &TrialView<'a>) -> Option<&'a CellResult> {
 fn seen(verdict: &Verdict, cell: Option<&CellResult>) -> String {
     let reason = clean(verdict.reason());
     let Some(cell) = cell else { return reason };
-    let prefixes = [
-        format!("expected {}, saw ", cell.expect),
-        format!("expected {}: ", cell.expect),
-    ];
-    let rest = prefixes
-        .iter()
-        .find_map(|prefix| reason.strip_prefix(prefix.as_str()));
+    let prefixes =
+        [format!("expected {}, saw ", cell.expect), format!("expected {}: ", cell.expect)];
+    let rest = prefixes.iter().find_map(|prefix| reason.strip_prefix(prefix.as_str()));
     rest.unwrap_or(&reason).to_string()
 }
 
@@ -184,12 +163,7 @@ fn others(trial: &TrialView<'_>, worst: Option<&CellResult>) -> String {
             targets.push(&cell.column);
         }
     }
-    let shown = targets
-        .iter()
-        .take(TARGETS_MAX)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
+    let shown = targets.iter().take(TARGETS_MAX).copied().collect::<Vec<_>>().join(", ");
     let rest = match targets.len().saturating_sub(TARGETS_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),

@@ -9,23 +9,14 @@ use crate::text::{counted, thousands};
 pub(crate) fn fold_groups(matrix: &Matrix) -> Matrix {
     let mut parts: Vec<(Column, Vec<usize>)> = Vec::new();
     for members in groups(matrix) {
-        let is_well = !members
-            .iter()
-            .any(|column| matrix.column_is_problem(*column));
+        let is_well = !members.iter().any(|column| matrix.column_is_problem(*column));
         let group = &matrix.columns[members[0]].group;
         if is_well && members.len() > 1 && !group.is_empty() {
             let name = counted(members.len(), "target");
-            parts.push((
-                Column {
-                    group: group.clone(),
-                    name,
-                },
-                members,
-            ));
+            parts.push((Column { group: group.clone(), name }, members));
         } else {
-            let kept = members
-                .iter()
-                .map(|column| (matrix.columns[*column].clone(), vec![*column]));
+            let kept =
+                members.iter().map(|column| (matrix.columns[*column].clone(), vec![*column]));
             parts.extend(kept);
         }
     }
@@ -35,22 +26,12 @@ pub(crate) fn fold_groups(matrix: &Matrix) -> Matrix {
 /// Keep at most so many columns that are well and so many that need a look, and fold the
 /// others into one of each kind at the end: a fold never mixes the two.
 pub(crate) fn fold_columns(matrix: &Matrix, keep: Keep) -> Matrix {
-    let picked = pick(
-        matrix.columns.len(),
-        |column| matrix.column_is_problem(column),
-        keep,
-    );
+    let picked = pick(matrix.columns.len(), |column| matrix.column_is_problem(column), keep);
     let alone = |column: usize| (matrix.columns[column].clone(), vec![column]);
     let mut parts: Vec<(Column, Vec<usize>)> = picked.shown.into_iter().map(alone).collect();
     for members in picked.folded {
         let name = format!("{} more", thousands(members.len()));
-        parts.push((
-            Column {
-                group: String::new(),
-                name,
-            },
-            members,
-        ));
+        parts.push((Column { group: String::new(), name }, members));
     }
     with_columns(matrix, &parts)
 }
@@ -58,23 +39,15 @@ pub(crate) fn fold_columns(matrix: &Matrix, keep: Keep) -> Matrix {
 /// The same for rows.
 pub(crate) fn fold_rows(matrix: &Matrix, keep: Keep) -> Matrix {
     let picked = pick(matrix.rows.len(), |row| matrix.row_is_problem(row), keep);
-    let mut folded = Matrix {
-        rows: Vec::new(),
-        squares: Vec::new(),
-        ..matrix.clone()
-    };
+    let mut folded = Matrix { rows: Vec::new(), squares: Vec::new(), ..matrix.clone() };
     for row in picked.shown {
         folded.rows.push(matrix.rows[row].clone());
         folded.squares.push(matrix.squares[row].clone());
     }
     for members in picked.folded {
         let sum_of = |column: usize| sum(members.iter().map(|row| &matrix.squares[*row][column]));
-        folded
-            .rows
-            .push(format!("{} more", thousands(members.len())));
-        folded
-            .squares
-            .push((0..matrix.columns.len()).map(sum_of).collect());
+        folded.rows.push(format!("{} more", thousands(members.len())));
+        folded.squares.push((0..matrix.columns.len()).map(sum_of).collect());
     }
     folded
 }
@@ -112,11 +85,7 @@ fn pick(count: usize, is_problem: impl Fn(usize) -> bool, keep: Keep) -> Picked 
     let mut folded = Vec::new();
     for members in [problems.1, well.1] {
         // One alone takes no more room than a fold of one, and says more.
-        if members.len() > 1 {
-            folded.push(members)
-        } else {
-            shown.extend(members)
-        }
+        if members.len() > 1 { folded.push(members) } else { shown.extend(members) }
     }
     shown.sort_unstable();
     Picked { shown, folded }
@@ -167,10 +136,8 @@ mod tests {
     }
 
     fn matrix(words: &[&[Word]]) -> Matrix {
-        let column = |index: usize| Column {
-            group: format!("g{}", index / 2),
-            name: format!("c{index}"),
-        };
+        let column =
+            |index: usize| Column { group: format!("g{}", index / 2), name: format!("c{index}") };
         Matrix {
             topic: "isolation".to_string(),
             rows: (0..words.len()).map(|row| format!("r{row}")).collect(),
@@ -185,11 +152,7 @@ mod tests {
     #[test]
     fn a_group_with_a_problem_is_not_folded() {
         let folded = fold_groups(&matrix(&[&[Word::Ok, Word::Ok, Word::Ok, Word::Leak]]));
-        let names: Vec<&str> = folded
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
+        let names: Vec<&str> = folded.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["2 targets", "c2", "c3"]);
         assert_eq!(folded.squares[0][0].to_string(), "ok 2");
     }
@@ -197,53 +160,25 @@ mod tests {
     #[test]
     fn folding_columns_keeps_every_problem_and_every_cell() {
         let whole = matrix(&[&[Word::Ok, Word::Ok, Word::Ok, Word::Leak]]);
-        let folded = fold_columns(
-            &whole,
-            Keep {
-                well_max: 0,
-                problem_max: 9,
-            },
-        );
-        let names: Vec<&str> = folded
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
+        let folded = fold_columns(&whole, Keep { well_max: 0, problem_max: 9 });
+        let names: Vec<&str> = folded.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["c3", "3 more"]);
         assert_eq!(folded.total(), whole.total());
     }
 
     #[test]
     fn a_fold_of_one_is_shown_as_what_it_is() {
-        let folded = fold_rows(
-            &matrix(&[&[Word::Ok], &[Word::Ok]]),
-            Keep {
-                well_max: 1,
-                problem_max: 1,
-            },
-        );
+        let folded =
+            fold_rows(&matrix(&[&[Word::Ok], &[Word::Ok]]), Keep { well_max: 1, problem_max: 1 });
         assert_eq!(folded.rows, ["r0", "r1"]);
     }
 
     #[test]
     fn folding_rows_keeps_problems_apart_from_what_is_well() {
-        let words = [
-            Word::Ok,
-            Word::Cut,
-            Word::Ok,
-            Word::Unknown,
-            Word::Leak,
-            Word::Ok,
-        ];
+        let words = [Word::Ok, Word::Cut, Word::Ok, Word::Unknown, Word::Leak, Word::Ok];
         let rows: Vec<&[Word]> = words.iter().map(std::slice::from_ref).collect();
         let whole = matrix(&rows);
-        let folded = fold_rows(
-            &whole,
-            Keep {
-                well_max: 1,
-                problem_max: 1,
-            },
-        );
+        let folded = fold_rows(&whole, Keep { well_max: 1, problem_max: 1 });
         assert_eq!(folded.rows, ["r0", "r1", "2 more", "2 more"]);
         assert_eq!(folded.squares[2][0].to_string(), "LEAK 1/2");
         assert_eq!(folded.total(), whole.total());

@@ -17,14 +17,8 @@ use crate::view::RunView;
 
 const TEMPLATE: &str = include_str!("report.html");
 const COLUMNS_MAX: usize = 60;
-const KEEP_ROWS: Keep = Keep {
-    well_max: 100,
-    problem_max: 200,
-};
-const KEEP_COLUMNS: Keep = Keep {
-    well_max: 30,
-    problem_max: 60,
-};
+const KEEP_ROWS: Keep = Keep { well_max: 100, problem_max: 200 };
+const KEEP_COLUMNS: Keep = Keep { well_max: 30, problem_max: 60 };
 
 #[derive(Serialize)]
 struct Page {
@@ -75,21 +69,13 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
         cards: cards(&view),
         tables: matrices(&view).iter().map(table).collect(),
         legend: Word::ALL.map(|word| (class(Some(word)), word.text(), word.meaning())),
-        ignored: ignored
-            .into_iter()
-            .map(|(reason, count)| (clean(reason), count))
-            .collect(),
+        ignored: ignored.into_iter().map(|(reason, count)| (clean(reason), count)).collect(),
     };
-    Ok(environment
-        .get_template("report")?
-        .render(Value::from(Serde(&page)))?)
+    Ok(environment.get_template("report")?.render(Value::from(Serde(&page)))?)
 }
 
 fn facts(view: &RunView<'_>) -> Vec<String> {
-    let mut facts = vec![
-        counted(view.trials.len(), "trial"),
-        counted(view.cells.len(), "cell"),
-    ];
+    let mut facts = vec![counted(view.trials.len(), "trial"), counted(view.cells.len(), "cell")];
     if let Some(ending) = view.ending {
         let probes = counted(ending.probes, "probe");
         facts.push(format!("{} in {probes}", counted(ending.leaks, "leak")));
@@ -103,34 +89,17 @@ fn cards(view: &RunView<'_>) -> Vec<Card> {
         let defect = clean_defect(defect);
         let fields = [
             ("what", defect.summary),
-            (
-                "where",
-                defect
-                    .location
-                    .map(|location| location.to_string())
-                    .unwrap_or_default(),
-            ),
+            ("where", defect.location.map(|location| location.to_string()).unwrap_or_default()),
             ("object", defect.object),
             ("says", defect.message),
             ("behind", defect.behind.unwrap_or_default()),
         ];
-        let fields = fields
-            .into_iter()
-            .filter(|(_, text)| !text.is_empty())
-            .collect();
-        Card {
-            word: "defect",
-            title: defect.name,
-            fields,
-        }
+        let fields = fields.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+        Card { word: "defect", title: defect.name, fields }
     });
     let of_trials = failures(view).into_iter().map(|failure| {
         let fields = failure.fields();
-        Card {
-            word: failure.word,
-            title: failure.short,
-            fields,
-        }
+        Card { word: failure.word, title: failure.short, fields }
     });
     defects.chain(of_trials).collect()
 }
@@ -141,22 +110,14 @@ fn table(whole: &Matrix) -> Table {
         matrix = fold_columns(&fold_groups(&matrix), KEEP_COLUMNS);
     }
     let group = |members: Vec<usize>| (matrix.columns[members[0]].group.clone(), members.len());
-    let square = |square: &Square| SquareText {
-        class: class(square.word()),
-        text: square.to_string(),
-    };
+    let square =
+        |square: &Square| SquareText { class: class(square.word()), text: square.to_string() };
     let rows = matrix.rows.iter().zip(&matrix.squares);
     Table {
         topic: matrix.topic.clone(),
         groups: groups(&matrix).into_iter().map(group).collect(),
-        columns: matrix
-            .columns
-            .iter()
-            .map(|column| column.name.clone())
-            .collect(),
-        rows: rows
-            .map(|(name, row)| (name.clone(), row.iter().map(square).collect()))
-            .collect(),
+        columns: matrix.columns.iter().map(|column| column.name.clone()).collect(),
+        rows: rows.map(|(name, row)| (name.clone(), row.iter().map(square).collect())).collect(),
     }
 }
 

@@ -34,9 +34,7 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
 fn run_suite(events: &[Event]) -> Option<TestSuite> {
     let error = account(events).err()?;
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status
-        .set_type("no-result")
-        .set_message(clean(&error.to_string()));
+    status.set_type("no-result").set_message(clean(&error.to_string()));
     let mut suite = TestSuite::new("run");
     suite.add_test_case(TestCase::new("planned = executed = reported", status));
     Some(suite)
@@ -48,19 +46,12 @@ fn layout_suite(view: &RunView<'_>) -> Option<TestSuite> {
         return None;
     }
     let mut suite = TestSuite::new("layout");
-    suite.add_test_cases(
-        view.defects
-            .iter()
-            .map(|defect| defect_case(&clean_defect(defect))),
-    );
+    suite.add_test_cases(view.defects.iter().map(|defect| defect_case(&clean_defect(defect))));
     Some(suite)
 }
 
 fn defect_case(defect: &Defect) -> TestCase {
-    let mut text = format!(
-        "object    {}\nsays      {}\n",
-        defect.object, defect.message
-    );
+    let mut text = format!("object    {}\nsays      {}\n", defect.object, defect.message);
     if let Some(behind) = &defect.behind {
         text.push_str(&format!("hidden    behind {behind}\n"));
     }
@@ -68,30 +59,22 @@ fn defect_case(defect: &Defect) -> TestCase {
         text.push_str(&format!("where     {location}\n"));
     }
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status
-        .set_type("defect")
-        .set_message(defect.summary.as_str())
-        .set_description(text);
+    status.set_type("defect").set_message(defect.summary.as_str()).set_description(text);
     let mut case = TestCase::new(format!("{} {}", defect.name, defect.object), status);
     case.set_classname("layout");
     case
 }
 
 fn topic_suites(view: &RunView<'_>) -> Vec<TestSuite> {
-    let failures: HashMap<String, Failure> = failures(view)
-        .into_iter()
-        .map(|failure| (failure.trial.clone(), failure))
-        .collect();
+    let failures: HashMap<String, Failure> =
+        failures(view).into_iter().map(|failure| (failure.trial.clone(), failure)).collect();
     let ignored = view.ignored.iter().map(|(trial, _)| *trial);
     let names = topics(view.trials.iter().map(|trial| trial.name).chain(ignored));
     let suite = |name: &str| {
         let mut suite = TestSuite::new(clean(name));
         let of_topic = view.trials.iter().filter(|trial| topic(trial.name) == name);
         suite.add_test_cases(of_topic.map(|trial| trial_case(trial, &failures)));
-        let of_topic = view
-            .ignored
-            .iter()
-            .filter(|(trial, _)| topic(trial) == name);
+        let of_topic = view.ignored.iter().filter(|(trial, _)| topic(trial) == name);
         suite.add_test_cases(of_topic.map(|(trial, reason)| ignored_case(trial, reason)));
         suite
     };
@@ -116,10 +99,7 @@ fn trial_case(trial: &TrialView<'_>, failures: &HashMap<String, Failure>) -> Tes
 }
 
 fn status(kind: NonSuccessKind, failure: &Failure) -> TestCaseStatus {
-    let lines = failure
-        .fields()
-        .into_iter()
-        .map(|(label, text)| format!("{label:<10}{text}\n"));
+    let lines = failure.fields().into_iter().map(|(label, text)| format!("{label:<10}{text}\n"));
     let mut status = TestCaseStatus::non_success(kind);
     status
         .set_type(failure.word)

@@ -61,11 +61,7 @@ pub(crate) fn matrices(view: &RunView<'_>) -> Vec<Matrix> {
     names
         .into_iter()
         .map(|topic| {
-            matrix(
-                topic,
-                of_topic.get(topic).map(Vec::as_slice).unwrap_or_default(),
-                view,
-            )
+            matrix(topic, of_topic.get(topic).map(Vec::as_slice).unwrap_or_default(), view)
         })
         .collect()
 }
@@ -79,21 +75,12 @@ fn matrix(topic: &str, cells: &[&CellResult], view: &RunView<'_>) -> Matrix {
         let row = *row_places.entry(&cell.row).or_insert(next);
         let next = column_places.len();
         let column = *column_places.entry(&cell.column).or_insert(next);
-        squares
-            .entry((row, column))
-            .or_default()
-            .enter(Word::of(cell));
+        squares.entry((row, column)).or_default().enter(Word::of(cell));
     }
-    let rows = sorted(row_places, |name| {
-        (tenant_place(name, view), name.to_string())
-    });
+    let rows = sorted(row_places, |name| (tenant_place(name, view), name.to_string()));
     let columns = sorted(column_places, |name| {
         let column = column_of(name);
-        (
-            tenant_place(&column.group, view),
-            column.group.is_empty(),
-            column,
-        )
+        (tenant_place(&column.group, view), column.group.is_empty(), column)
     });
     let square =
         |row: usize, column: usize| squares.get(&(row, column)).copied().unwrap_or_default();
@@ -101,12 +88,7 @@ fn matrix(topic: &str, cells: &[&CellResult], view: &RunView<'_>) -> Matrix {
         topic: clean(topic),
         squares: rows
             .iter()
-            .map(|(_, row)| {
-                columns
-                    .iter()
-                    .map(|(_, column)| square(*row, *column))
-                    .collect()
-            })
+            .map(|(_, row)| columns.iter().map(|(_, column)| square(*row, *column)).collect())
             .collect(),
         rows: rows.iter().map(|(name, _)| clean(name)).collect(),
         columns: columns.iter().map(|(name, _)| column_of(name)).collect(),
@@ -122,21 +104,12 @@ fn sorted<K: Ord>(places: HashMap<&str, usize>, key: impl Fn(&str) -> K) -> Vec<
 
 /// Tenants stand first, in the contract's order.
 fn tenant_place(name: &str, view: &RunView<'_>) -> usize {
-    view.tenants
-        .iter()
-        .position(|tenant| *tenant == name)
-        .unwrap_or(view.tenants.len())
+    view.tenants.iter().position(|tenant| *tenant == name).unwrap_or(view.tenants.len())
 }
 
 fn column_of(name: &str) -> Column {
     match name.split_once('/') {
-        Some((group, own)) => Column {
-            group: clean(group),
-            name: clean(own),
-        },
-        None => Column {
-            group: String::new(),
-            name: clean(name),
-        },
+        Some((group, own)) => Column { group: clean(group), name: clean(own) },
+        None => Column { group: String::new(), name: clean(name) },
     }
 }

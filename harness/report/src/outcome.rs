@@ -12,10 +12,7 @@ pub(crate) fn outcome(events: &[Event], view: &RunView<'_>) -> (&'static str, St
     let ending = match (account(events), view.ending) {
         (Ok(_), Some(ending)) if view.is_complete() => ending,
         (Err(error), _) => {
-            return (
-                "NO RESULT",
-                clean(&format!("the run does not add up: {error}")),
-            );
+            return ("NO RESULT", clean(&format!("the run does not add up: {error}")));
         }
         (Ok(_), _) => return ("NO RESULT", "the run did not finish".to_string()),
     };

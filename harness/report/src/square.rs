@@ -23,14 +23,8 @@ pub(crate) enum Word {
 }
 
 impl Word {
-    pub const ALL: [Self; 6] = [
-        Self::Leak,
-        Self::Cut,
-        Self::Fail,
-        Self::Unknown,
-        Self::Ok,
-        Self::Recorded,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Leak, Self::Cut, Self::Fail, Self::Unknown, Self::Ok, Self::Recorded];
 
     /// The word of a single cell.
     pub fn of(cell: &CellResult) -> Self {
@@ -107,18 +101,8 @@ impl Square {
 
     /// The words that occur: what is proven, then problems, then what is only recorded.
     pub fn words(&self) -> Vec<Word> {
-        let order = [
-            Word::Ok,
-            Word::Leak,
-            Word::Cut,
-            Word::Fail,
-            Word::Unknown,
-            Word::Recorded,
-        ];
-        order
-            .into_iter()
-            .filter(|word| self.count(*word) > 0)
-            .collect()
+        let order = [Word::Ok, Word::Leak, Word::Cut, Word::Fail, Word::Unknown, Word::Recorded];
+        order.into_iter().filter(|word| self.count(*word) > 0).collect()
     }
 
     /// Whether a reader has to look at it.
@@ -136,13 +120,7 @@ impl fmt::Display for Square {
                 write!(formatter, "{} {}", word.text(), self.count(word))
             }
             Some(word) => {
-                write!(
-                    formatter,
-                    "{} {}/{}",
-                    word.text(),
-                    self.count(word),
-                    self.judged()
-                )
+                write!(formatter, "{} {}/{}", word.text(), self.count(word), self.judged())
             }
         }
     }

@@ -34,10 +34,7 @@ fn strip_escapes(text: &str) -> String {
         if character != '\u{1b}' {
             stripped.push(character);
         } else if characters.next_if_eq(&'[').is_some() {
-            while characters
-                .next_if(|c| !('@'..='~').contains(c) && c.is_ascii())
-                .is_some()
-            {}
+            while characters.next_if(|c| !('@'..='~').contains(c) && c.is_ascii()).is_some() {}
             characters.next_if(|c| ('@'..='~').contains(c));
         }
     }
@@ -59,10 +56,7 @@ pub(crate) fn fit(text: &str, max: usize) -> String {
     }
     let head = (max - 1).div_ceil(2);
     let start = take(text.chars(), head);
-    let end: String = take(text.chars().rev(), max - 1 - width(&start))
-        .chars()
-        .rev()
-        .collect();
+    let end: String = take(text.chars().rev(), max - 1 - width(&start)).chars().rev().collect();
     format!("{start}…{end}")
 }
 
@@ -201,10 +195,7 @@ mod tests {
 
     #[test]
     fn wraps_and_marks_what_is_left_out() {
-        assert_eq!(
-            wrap("one two three four", 8, 9),
-            ["one two", "three", "four"]
-        );
+        assert_eq!(wrap("one two three four", 8, 9), ["one two", "three", "four"]);
         assert_eq!(wrap("one two three four", 8, 2), ["one two", "three …"]);
         assert_eq!(wrap("abcdefghij", 4, 9), ["abcd", "efgh", "ij"]);
     }

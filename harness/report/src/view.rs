@@ -67,20 +67,9 @@ impl<'a> RunView<'a> {
                     trials.insert((view.starts, trial.as_str()), view.trials.len());
                     view.finish_trial(event);
                 }
-                Event::RunFinished {
-                    probes,
-                    leaks,
-                    elapsed_ms,
-                    exit,
-                    ..
-                } => {
+                Event::RunFinished { probes, leaks, elapsed_ms, exit, .. } => {
                     let (probes, leaks, exit) = (*probes, *leaks, *exit);
-                    view.end(Ending {
-                        probes,
-                        leaks,
-                        elapsed_ms: *elapsed_ms,
-                        exit,
-                    });
+                    view.end(Ending { probes, leaks, elapsed_ms: *elapsed_ms, exit });
                 }
             }
         }
@@ -94,14 +83,7 @@ impl<'a> RunView<'a> {
     }
 
     fn start(&mut self, event: &'a Event) {
-        let Event::RunStarted {
-            backend,
-            layout,
-            commit,
-            tenants,
-            ..
-        } = event
-        else {
+        let Event::RunStarted { backend, layout, commit, tenants, .. } = event else {
             return;
         };
         if self.starts == 0 {
@@ -109,9 +91,7 @@ impl<'a> RunView<'a> {
         }
         self.starts += 1;
         let short = |commit: &String| commit.chars().take(12).collect::<String>();
-        let commit = commit
-            .as_ref()
-            .map(|commit| format!(" @ {}", short(commit)));
+        let commit = commit.as_ref().map(|commit| format!(" @ {}", short(commit)));
         let subject = format!("{backend} · {layout}{}", commit.unwrap_or_default());
         if !self.subjects.contains(&subject) {
             self.subjects.push(subject);
@@ -125,14 +105,7 @@ impl<'a> RunView<'a> {
 
     fn finish_trial(&mut self, event: &'a Event) {
         let Event::TrialFinished {
-            trial,
-            claim,
-            scenario,
-            verdict,
-            elapsed_ms,
-            blame,
-            repeat,
-            ..
+            trial, claim, scenario, verdict, elapsed_ms, blame, repeat, ..
         } = event
         else {
             return;
@@ -172,19 +145,12 @@ impl<'a> RunView<'a> {
             ("recorded", "recorded"),
         ];
         let of_word = |(word, text)| {
-            let count = self
-                .trials
-                .iter()
-                .filter(|trial| trial.verdict.word() == word)
-                .count();
+            let count = self.trials.iter().filter(|trial| trial.verdict.word() == word).count();
             (count > 0).then(|| (word, format!("{} {text}", thousands(count))))
         };
         let mut counts: Vec<(&str, String)> = WORDS.into_iter().filter_map(of_word).collect();
         if !self.ignored.is_empty() {
-            counts.push((
-                "ignored",
-                format!("{} ignored", thousands(self.ignored.len())),
-            ));
+            counts.push(("ignored", format!("{} ignored", thousands(self.ignored.len()))));
         }
         counts
     }
@@ -204,11 +170,7 @@ impl<'a> RunView<'a> {
 
 /// The topic of a trial: the first part of its scenario, or of its name after the backend.
 pub(crate) fn topic(trial: &str) -> &str {
-    trial
-        .split("::")
-        .nth(1)
-        .filter(|topic| !topic.is_empty())
-        .unwrap_or("other")
+    trial.split("::").nth(1).filter(|topic| !topic.is_empty()).unwrap_or("other")
 }
 
 /// The topics of these trials: the four of the design first, then others by name.
@@ -220,12 +182,7 @@ pub(crate) fn topics<'a>(trials: impl Iterator<Item = &'a str>) -> Vec<&'a str> 
             seen.push(of_trial);
         }
     }
-    let place = |topic: &str| {
-        KNOWN
-            .iter()
-            .position(|known| *known == topic)
-            .unwrap_or(KNOWN.len())
-    };
+    let place = |topic: &str| KNOWN.iter().position(|known| *known == topic).unwrap_or(KNOWN.len());
     seen.sort_by_key(|topic| (place(topic), *topic));
     seen
 }

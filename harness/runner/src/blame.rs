@@ -49,9 +49,7 @@ pub(crate) fn blame(
         }
         Probe::Deliver(probe) => partywall_offline::blame::org(&project.layout, &probe.tenant),
         Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
-        Probe::Access(probe) => {
-            partywall_offline::blame::tenancy(&project.layout, probe.store)
-        }
+        Probe::Access(probe) => partywall_offline::blame::tenancy(&project.layout, probe.store),
     }
 }
 

@@ -73,7 +73,9 @@ impl Run<'_> {
     /// The tenants that these trials are about: each must get at least one cell.
     fn tenants_of(&self, judged: &[Trial]) -> Vec<String> {
         let names = self.project.contract.tenants.iter().map(|tenant| tenant.name.clone());
-        names.filter(|name| judged.iter().any(|trial| trial.tenant.as_ref() == Some(name))).collect()
+        names
+            .filter(|name| judged.iter().any(|trial| trial.tenant.as_ref() == Some(name)))
+            .collect()
     }
 }
 
@@ -127,7 +129,13 @@ fn finished(facts: &Judged<'_>, exit: Exit, elapsed: Duration) -> Event {
     Event::RunFinished {
         probes: facts.plan.batch.probes.len(),
         cells: facts.plan.cells.len(),
-        leaks: facts.plan.cells.iter().zip(facts.verdicts).filter(|c| is_leak(facts, c.0, c.1)).count(),
+        leaks: facts
+            .plan
+            .cells
+            .iter()
+            .zip(facts.verdicts)
+            .filter(|c| is_leak(facts, c.0, c.1))
+            .count(),
         elapsed_ms: milliseconds(elapsed),
         exit: exit.code(),
     }
@@ -140,4 +148,3 @@ fn milliseconds(duration: Duration) -> u64 {
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, milliseconds)
 }
-

@@ -2,7 +2,7 @@
 
 use partywall_core::event::{CellResult, Event};
 use partywall_core::exit::Exit;
-use partywall_core::inventory::Inventory;
+use partywall_core::inventory::{Inventory, Pod, PodName, Role};
 use partywall_core::observation::{Observation, Outcome};
 use partywall_core::plan::{Cell, CellSubject, Plan, ReachCell, Trial};
 use partywall_core::probe::Probe;
@@ -32,9 +32,10 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
             let all = facts.plan.cells.iter().zip(facts.verdicts);
             all.filter(move |(cell, _)| cell.trial == index)
         };
-        events.extend(cells().map(|(cell, verdict)| {
-            Event::CellJudged(cell_result(facts, trial, cell, verdict))
-        }));
+        events
+            .extend(cells().map(|(cell, verdict)| {
+                Event::CellJudged(cell_result(facts, trial, cell, verdict))
+            }));
         let verdict = Verdict::gravest(cells().map(|(_, verdict)| verdict));
         exit = exit.and(Exit::from(&verdict));
         let worst = cells().find(|(_, of_cell)| **of_cell == verdict).map(|(cell, _)| cell);
@@ -60,7 +61,8 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         Probe::Reach(reach) => {
             let target = &reach.target;
             let by = format!("{:?}", target.by).to_lowercase();
-            let to = format!("{} {} by {by} {}", target.label, target.port, target.address);
+            let twin = if at_twin(facts, &target.servers) { ", its twin" } else { "" };
+            let to = format!("{} {} by {by} {}{twin}", target.label, target.port, target.address);
             (Some(reach.from.clone()), to)
         }
         Probe::Secret(secret) => (None, format!("secrets of {}", secret.tenant.name)),
@@ -77,6 +79,12 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         controls: controls(facts, cell),
         verdict: verdict.clone(),
     }
+}
+
+/// Whether a twin answers in the place of a pod that is not ours.
+fn at_twin(facts: &Judged<'_>, servers: &[PodName]) -> bool {
+    let is_twin = |pod: &Pod| matches!(pod.role, Role::Twin { .. });
+    servers.iter().any(|server| facts.inventory.pod(server).is_some_and(is_twin))
 }
 
 fn controls(facts: &Judged<'_>, cell: &Cell) -> String {

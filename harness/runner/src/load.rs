@@ -78,7 +78,9 @@ pub fn load_scenarios<'a>(
         scenarios.push(scenario);
     }
     if scenarios.is_empty() {
-        return Err(ProjectError::Scenarios("there is no scenario: nothing would be judged".into()));
+        return Err(ProjectError::Scenarios(
+            "there is no scenario: nothing would be judged".into(),
+        ));
     }
     Ok(scenarios)
 }

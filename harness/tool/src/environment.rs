@@ -60,7 +60,5 @@ pub(crate) fn scrubbed() -> Vec<(OsString, OsString)> {
     let passed = PASSED_VARIABLES
         .iter()
         .filter_map(|name| std::env::var_os(name).map(|value| (OsString::from(name), value)));
-    passed
-        .chain([(OsString::from("LC_ALL"), OsString::from("C.UTF-8"))])
-        .collect()
+    passed.chain([(OsString::from("LC_ALL"), OsString::from("C.UTF-8"))]).collect()
 }

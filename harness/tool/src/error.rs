@@ -77,9 +77,5 @@ fn describe_exit(exit: Option<i32>) -> String {
 }
 
 fn describe_tail(tail: &str) -> String {
-    if tail.is_empty() {
-        String::new()
-    } else {
-        format!(":\n{tail}")
-    }
+    if tail.is_empty() { String::new() } else { format!(":\n{tail}") }
 }

@@ -8,9 +8,7 @@ pub(crate) fn redact(text: &str, secrets: &[String]) -> String {
     let mut longest_first: Vec<&String> = secrets.iter().filter(|s| !s.is_empty()).collect();
     // A secret may contain another one; the longer must go first or its rest would stay.
     longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    longest_first.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret.as_str(), MASK)
-    })
+    longest_first.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
 }
 
 #[cfg(test)]

@@ -9,10 +9,7 @@ const TAIL_BYTES_MAX: u64 = 64 * 1024;
 
 /// The last `count` non-empty lines of `text`, in order.
 pub fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
@@ -24,9 +21,7 @@ pub(crate) fn file_tail(path: &Path, from: u64) -> String {
 fn read_tail(path: &Path, from: u64) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let end = file.metadata()?.len();
-    file.seek(SeekFrom::Start(
-        from.max(end.saturating_sub(TAIL_BYTES_MAX)),
-    ))?;
+    file.seek(SeekFrom::Start(from.max(end.saturating_sub(TAIL_BYTES_MAX))))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

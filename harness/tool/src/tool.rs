@@ -160,23 +160,14 @@ impl Tool {
 
     fn finish(&self, streams: &mut Streams) -> Result<Output, ToolError> {
         let start = Instant::now();
-        let handle = self
-            .expression(streams)?
-            .start()
-            .map_err(|e| self.start_error(e))?;
-        let ended = handle
-            .wait_timeout(self.timeout)
-            .map_err(|e| self.start_error(e))?;
+        let handle = self.expression(streams)?.start().map_err(|e| self.start_error(e))?;
+        let ended = handle.wait_timeout(self.timeout).map_err(|e| self.start_error(e))?;
         let Some(ended) = ended else {
             // A failure to kill leaves nothing better to report than the time-out itself.
             let _ = handle.kill();
             let _ = handle.wait_timeout(KILL_GRACE);
             let (command, after) = (self.to_string(), self.timeout);
-            return Err(ToolError::TimedOut {
-                command,
-                after,
-                tail: self.tail(streams),
-            });
+            return Err(ToolError::TimedOut { command, after, tail: self.tail(streams) });
         };
         Ok(Output {
             command: self.to_string(),
@@ -217,19 +208,14 @@ impl Tool {
                 return ToolError::NotFound { program };
             }
         }
-        ToolError::Start {
-            command: self.to_string(),
-            source,
-        }
+        ToolError::Start { command: self.to_string(), source }
     }
 }
 
 /// The command line as it may be shown and pasted: quoted, secrets masked, without environment.
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = std::iter::once(&self.program)
-            .chain(&self.args)
-            .map(|word| quote(word));
+        let words = std::iter::once(&self.program).chain(&self.args).map(|word| quote(word));
         f.write_str(&redact(&words.collect::<Vec<_>>().join(" "), &self.secrets))
     }
 }
@@ -238,10 +224,7 @@ impl fmt::Debug for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tool")
             .field("command", &self.to_string())
-            .field(
-                "env",
-                &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            )
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("dir", &self.dir)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
@@ -251,15 +234,12 @@ impl fmt::Debug for Tool {
 /// The full path of a program in `PATH`, if there is one.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|file| is_executable(file))
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| is_executable(file))
 }
 
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn quote(word: &OsStr) -> String {
@@ -285,24 +265,13 @@ impl Streams {
             let stderr = tempfile::tempfile().map_err(|e| tool.start_error(e))?;
             return Ok(Self::Kept { stdout, stderr });
         };
-        let log_error = |source| ToolError::Log {
-            path: path.clone(),
-            source,
-        };
+        let log_error = |source| ToolError::Log { path: path.clone(), source };
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(log_error)?;
         }
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(log_error)?;
+        let log = OpenOptions::new().create(true).append(true).open(path).map_err(log_error)?;
         let from = log.metadata().map_err(log_error)?.len();
-        Ok(Self::Logged {
-            path: path.clone(),
-            log,
-            from,
-        })
+        Ok(Self::Logged { path: path.clone(), log, from })
     }
 
     fn writers(&self) -> std::io::Result<(File, File)> {
@@ -343,9 +312,7 @@ impl Streams {
 fn read_all(file: &mut File) -> Vec<u8> {
     let mut bytes = Vec::new();
     // The file is an anonymous one of our own; if it cannot be read, there is nothing to show.
-    let _ = file
-        .seek(SeekFrom::Start(0))
-        .and_then(|_| file.read_to_end(&mut bytes));
+    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
     bytes
 }
 

@@ -6,9 +6,7 @@ fn shell(script: &str) -> Tool {
 
 #[test]
 fn keeps_both_streams_and_the_exit_code() {
-    let output = shell("echo out; echo err >&2; exit 3")
-        .run_unchecked()
-        .unwrap();
+    let output = shell("echo out; echo err >&2; exit 3").run_unchecked().unwrap();
     assert_eq!(output.stdout_text(), "out\n");
     assert_eq!(output.stderr_text(), "err\n");
     assert_eq!(output.exit, Some(3));
@@ -17,15 +15,10 @@ fn keeps_both_streams_and_the_exit_code() {
 
 #[test]
 fn fails_with_the_last_lines_of_standard_error() {
-    let error = shell("echo first >&2; echo no such wall >&2; exit 4")
-        .run()
-        .unwrap_err();
+    let error = shell("echo first >&2; echo no such wall >&2; exit 4").run().unwrap_err();
     assert_eq!(error.exit(), Some(4));
     assert_eq!(error.tail(), "first\nno such wall");
-    assert!(
-        error.to_string().contains("ended with exit code 4:\nfirst"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("ended with exit code 4:\nfirst"), "{error}");
 }
 
 #[test]
@@ -50,14 +43,8 @@ fn names_a_missing_folder_as_a_start_failure() {
 fn kills_at_the_time_limit() {
     let start = Instant::now();
     let limit = Duration::from_millis(200);
-    let error = shell("echo begun >&2; exec sleep 30")
-        .timeout(limit)
-        .run()
-        .unwrap_err();
-    assert!(
-        matches!(&error, ToolError::TimedOut { tail, .. } if tail == "begun"),
-        "{error:?}"
-    );
+    let error = shell("echo begun >&2; exec sleep 30").timeout(limit).run().unwrap_err();
+    assert!(matches!(&error, ToolError::TimedOut { tail, .. } if tail == "begun"), "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
@@ -84,16 +71,8 @@ fn masks_secrets_in_display_debug_and_errors() {
         .secret_arg("hunter2")
         .secret_env("TOKEN", "sesame");
     let error = tool.run().unwrap_err();
-    for shown in [
-        tool.to_string(),
-        format!("{tool:?}"),
-        error.to_string(),
-        format!("{error:?}"),
-    ] {
-        assert!(
-            !shown.contains("hunter2") && !shown.contains("sesame"),
-            "{shown}"
-        );
+    for shown in [tool.to_string(), format!("{tool:?}"), error.to_string(), format!("{error:?}")] {
+        assert!(!shown.contains("hunter2") && !shown.contains("sesame"), "{shown}");
     }
     assert!(error.tail().contains("token=***"));
 }
@@ -115,23 +94,13 @@ fn gives_standard_input_from_bytes_and_from_a_file() {
     std::fs::write(&file, "from a file").unwrap();
     let bytes = Tool::new("cat").stdin("from bytes").run().unwrap();
     assert_eq!(bytes.stdout_text(), "from bytes");
-    assert_eq!(
-        Tool::new("cat")
-            .stdin_file(&file)
-            .run()
-            .unwrap()
-            .stdout_text(),
-        "from a file"
-    );
+    assert_eq!(Tool::new("cat").stdin_file(&file).run().unwrap().stdout_text(), "from a file");
     assert_eq!(Tool::new("cat").run().unwrap().stdout_text(), "");
 }
 
 #[test]
 fn quotes_words_so_that_the_line_can_be_pasted() {
-    assert_eq!(
-        Tool::new("a").args(["b c", "", "it's"]).to_string(),
-        r"a 'b c' '' 'it'\''s'"
-    );
+    assert_eq!(Tool::new("a").args(["b c", "", "it's"]).to_string(), r"a 'b c' '' 'it'\''s'");
 }
 
 #[test]

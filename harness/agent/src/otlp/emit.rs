@@ -118,11 +118,7 @@ async fn export<E: Export>(
     let deadline = Instant::now() + wait;
     let stream = connect::tcp(SocketAddr::new(ip, place.port), deadline).await?;
     let sent = timeout_at(deadline, carry(stream, &place, settings, message)).await;
-    sent.unwrap_or_else(|_| {
-        Err(not_accepted(
-            "no answer of the collector within the time-out",
-        ))
-    })
+    sent.unwrap_or_else(|_| Err(not_accepted("no answer of the collector within the time-out")))
 }
 
 async fn carry<E: Export>(

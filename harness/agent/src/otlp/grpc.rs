@@ -48,11 +48,9 @@ pub(super) async fn export<E: Export>(
     let codec = ProstCodec::<E, E::Answer>::new();
     match client.unary(request, method, codec).await {
         Ok(answer) => Ok((answer.into_inner(), "gRPC ok".to_owned())),
-        Err(status) => Err(not_accepted(&format!(
-            "gRPC {:?}: {}",
-            status.code(),
-            status.message()
-        ))),
+        Err(status) => {
+            Err(not_accepted(&format!("gRPC {:?}: {}", status.code(), status.message())))
+        }
     }
 }
 

@@ -20,9 +20,8 @@ pub(super) async fn export<E: Export>(
     message: E,
 ) -> Result<(E::Answer, String), Ending> {
     let request = build(place, headers, message.encode_to_vec())?;
-    let answer = http::exchange(stream, request)
-        .await
-        .map_err(|error| not_accepted(&error.to_string()))?;
+    let answer =
+        http::exchange(stream, request).await.map_err(|error| not_accepted(&error.to_string()))?;
     if !(200..300).contains(&answer.status) {
         let detail = format!("HTTP {}: {}", answer.status, first_words(&answer.body));
         return Err(not_accepted(&detail));
@@ -47,10 +46,8 @@ fn build(
 ) -> Result<Request<Full<Bytes>>, Ending> {
     let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = place
-        .path
-        .parse()
-        .map_err(|error| Ending::probe_error(format!("path: {error}")))?;
+    *request.uri_mut() =
+        place.path.parse().map_err(|error| Ending::probe_error(format!("path: {error}")))?;
     let host = HeaderValue::from_str(&place.authority)
         .map_err(|error| Ending::probe_error(format!("host: {error}")))?;
     request.headers_mut().insert(HOST, host);

@@ -57,9 +57,7 @@ pub(super) fn metric(
     };
     let gauge = Metric {
         name: marker.to_owned(),
-        data: Some(metric::Data::Gauge(Gauge {
-            data_points: vec![point],
-        })),
+        data: Some(metric::Data::Gauge(Gauge { data_points: vec![point] })),
         ..Metric::default()
     };
     ExportMetricsServiceRequest {
@@ -77,10 +75,7 @@ pub(super) fn metric(
 
 fn resource(attributes: &BTreeMap<String, String>) -> Resource {
     Resource {
-        attributes: attributes
-            .iter()
-            .map(|(key, value)| pair(key, value))
-            .collect(),
+        attributes: attributes.iter().map(|(key, value)| pair(key, value)).collect(),
         ..Resource::default()
     }
 }
@@ -94,15 +89,9 @@ fn scope() -> InstrumentationScope {
 }
 
 fn pair(key: &str, value: &str) -> KeyValue {
-    KeyValue {
-        key: key.to_owned(),
-        value: Some(text(value)),
-        ..KeyValue::default()
-    }
+    KeyValue { key: key.to_owned(), value: Some(text(value)), ..KeyValue::default() }
 }
 
 fn text(value: &str) -> AnyValue {
-    AnyValue {
-        value: Some(Value::StringValue(value.to_owned())),
-    }
+    AnyValue { value: Some(Value::StringValue(value.to_owned())) }
 }

@@ -61,10 +61,7 @@ impl Settings {
         request: &EmitRequest,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
-        let read = Reader {
-            environment,
-            signal: request.signal,
-        };
+        let read = Reader { environment, signal: request.signal };
         let (endpoint, exact) = match &request.endpoint {
             Some(endpoint) => (endpoint.clone(), false),
             None => read.endpoint()?,
@@ -111,16 +108,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if let Some(endpoint) = self.own("ENDPOINT") {
             return Ok((endpoint, true));
         }
-        let endpoint = self
-            .all("OTEL_EXPORTER_OTLP_ENDPOINT")
-            .ok_or(SettingsError::NoEndpoint)?;
+        let endpoint = self.all("OTEL_EXPORTER_OTLP_ENDPOINT").ok_or(SettingsError::NoEndpoint)?;
         Ok((endpoint, false))
     }
 
     fn encoding(&self) -> Result<Option<Encoding>, SettingsError> {
-        let protocol = self
-            .own("PROTOCOL")
-            .or_else(|| self.all("OTEL_EXPORTER_OTLP_PROTOCOL"));
+        let protocol = self.own("PROTOCOL").or_else(|| self.all("OTEL_EXPORTER_OTLP_PROTOCOL"));
         match protocol.as_deref().map(str::trim) {
             None => Ok(None),
             Some("grpc") => Ok(Some(Encoding::Grpc)),
@@ -150,9 +143,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 /// What port and path say about how OTLP is carried.
 fn implied(endpoint: &str) -> Option<Encoding> {
-    let rest = endpoint
-        .split_once("://")
-        .map_or(endpoint, |(_, rest)| rest);
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let port = authority.rsplit_once(':').map(|(_, port)| port);
     match port {
@@ -165,11 +156,8 @@ fn implied(endpoint: &str) -> Option<Encoding> {
 
 fn url(endpoint: &str, encoding: Encoding, exact: bool, signal: Signal) -> String {
     // The specification allows a gRPC endpoint without a scheme.
-    let with_scheme = if endpoint.contains("://") {
-        endpoint.to_owned()
-    } else {
-        format!("http://{endpoint}")
-    };
+    let with_scheme =
+        if endpoint.contains("://") { endpoint.to_owned() } else { format!("http://{endpoint}") };
     let path = match signal {
         Signal::Log => "v1/logs",
         Signal::Metric => "v1/metrics",
@@ -181,10 +169,7 @@ fn url(endpoint: &str, encoding: Encoding, exact: bool, signal: Signal) -> Strin
 }
 
 fn lower_cased(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    headers
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value))
-        .collect()
+    headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 
 /// `k=v,k2=v2` with percent-encoded values, as in the W3C baggage format.
@@ -194,14 +179,9 @@ fn pairs(variable: &'static str, list: &str) -> Result<BTreeMap<String, String>,
         if entry.trim().is_empty() {
             continue;
         }
-        let wrong = || SettingsError::Pair {
-            variable,
-            entry: index + 1,
-        };
+        let wrong = || SettingsError::Pair { variable, entry: index + 1 };
         let (key, value) = entry.split_once('=').ok_or_else(wrong)?;
-        let key = decode(key)
-            .filter(|key| !key.is_empty())
-            .ok_or_else(wrong)?;
+        let key = decode(key).filter(|key| !key.is_empty()).ok_or_else(wrong)?;
         found.insert(key, decode(value).ok_or_else(wrong)?);
     }
     Ok(found)

@@ -17,10 +17,8 @@ fn read(request: &EmitRequest, variables: &[(&str, &str)]) -> Result<Settings, S
     })
 }
 
-const ENDPOINT: (&str, &str) = (
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "http://alloy.observability.svc:4317",
-);
+const ENDPOINT: (&str, &str) =
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://alloy.observability.svc:4317");
 
 #[test]
 fn grpc_is_the_default() {
@@ -38,18 +36,12 @@ fn the_port_or_the_protocol_choose_http() {
     assert_eq!(settings.url, "http://alloy:4318/v1/logs");
     let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
     let settings = read(&request(Signal::Metric), &[ENDPOINT, protocol]).unwrap();
-    assert_eq!(
-        settings.url,
-        "http://alloy.observability.svc:4317/v1/metrics"
-    );
+    assert_eq!(settings.url, "http://alloy.observability.svc:4317/v1/metrics");
 }
 
 #[test]
 fn the_signals_own_endpoint_is_used_as_it_is() {
-    let own = (
-        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-        "http://loki:3100/otlp/v1/logs",
-    );
+    let own = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://loki:3100/otlp/v1/logs");
     let settings = read(&request(Signal::Log), &[ENDPOINT, own]).unwrap();
     assert_eq!(settings.url, "http://loki:3100/otlp/v1/logs");
     assert_eq!(settings.encoding, Encoding::Http);
@@ -85,10 +77,7 @@ fn a_bad_header_list_is_told_without_its_values() {
 
 #[test]
 fn the_service_name_goes_before_the_attribute() {
-    let attributes = (
-        "OTEL_RESOURCE_ATTRIBUTES",
-        "service.name=other,tenant.id=customer-a",
-    );
+    let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=other,tenant.id=customer-a");
     let name = ("OTEL_SERVICE_NAME", "open-webui");
     let settings = read(&request(Signal::Log), &[ENDPOINT, attributes, name]).unwrap();
     assert_eq!(settings.resource["service.name"], "open-webui");

@@ -55,10 +55,7 @@ pub(super) async fn over_tcp(attempt: &Attempt<'_>) -> Finding {
 
 fn query() -> Result<(u16, Vec<u8>), Ending> {
     let wrong = |error: &dyn std::fmt::Display| {
-        Ending::new(
-            Outcome::ProbeError,
-            format!("failed to make a DNS query: {error}"),
-        )
+        Ending::new(Outcome::ProbeError, format!("failed to make a DNS query: {error}"))
     };
     let name = Name::from_str(QUESTION).map_err(|error| wrong(&error))?;
     let mut message = Message::query();

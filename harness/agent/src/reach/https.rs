@@ -45,14 +45,11 @@ async fn talk(stream: TcpStream, attempt: &Attempt<'_>) -> Result<u16, String> {
         .await
         .map_err(|error| format!("no TLS: {error}"))?;
     let mut request = Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = exchange::path(attempt.nonce)
-        .parse()
-        .map_err(|error| format!("path: {error}"))?;
+    *request.uri_mut() =
+        exchange::path(attempt.nonce).parse().map_err(|error| format!("path: {error}"))?;
     let host = HeaderValue::from_str(attempt.host).map_err(|error| format!("host: {error}"))?;
     request.headers_mut().insert(HOST, host);
-    request
-        .headers_mut()
-        .insert(USER_AGENT, HeaderValue::from_static("partywall-agent"));
+    request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("partywall-agent"));
     let answer = http::exchange(stream, request)
         .await
         .map_err(|error| format!("TLS, but no HTTP: {error}"))?;

@@ -36,11 +36,7 @@ impl Finding {
 
     /// An exchange that ended like this.
     pub fn ended(local_port: Option<u16>, ending: Ending) -> Self {
-        Self {
-            local_port,
-            ending: Some(ending),
-            ..Self::default()
-        }
+        Self { local_port, ending: Some(ending), ..Self::default() }
     }
 }
 
@@ -77,17 +73,14 @@ async fn speak(transport: Transport, speak: Speak, attempt: &Attempt<'_>) -> Fin
         (Transport::Tcp, Speak::Https) => https::probe(attempt).await,
         (Transport::Udp, Speak::Nonce) => udp::nonce(attempt).await,
         (Transport::Udp, Speak::Dns) => dns::over_udp(attempt).await,
-        (Transport::Udp, Speak::Connect | Speak::Https) => Finding::ended(
-            None,
-            Ending::probe_error("there is no such exchange over UDP"),
-        ),
+        (Transport::Udp, Speak::Connect | Speak::Https) => {
+            Finding::ended(None, Ending::probe_error("there is no such exchange over UDP"))
+        }
     }
 }
 
 fn reply(finding: Finding, address: Option<String>, elapsed: Duration) -> ReachReply {
-    let ending = finding
-        .ending
-        .unwrap_or_else(|| Ending::new(Outcome::Reached, ""));
+    let ending = finding.ending.unwrap_or_else(|| Ending::new(Outcome::Reached, ""));
     ReachReply {
         outcome: ending.outcome,
         address,

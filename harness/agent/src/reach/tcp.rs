@@ -31,12 +31,9 @@ pub(super) async fn nonce(attempt: &Attempt<'_>) -> Finding {
         Err(detail) => return no_echo(local_port, &detail),
     };
     match exchange::parse_answer(&line) {
-        Some((nonce, pod)) if nonce == attempt.nonce => Finding {
-            local_port,
-            echoed: true,
-            answered_by: pod,
-            ending: None,
-        },
+        Some((nonce, pod)) if nonce == attempt.nonce => {
+            Finding { local_port, echoed: true, answered_by: pod, ending: None }
+        }
         Some(_) => no_echo(local_port, "another nonce came back"),
         None if line.is_empty() => no_echo(local_port, "closed without an answer"),
         None => no_echo(local_port, "answered something else"),

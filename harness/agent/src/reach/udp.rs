@@ -66,11 +66,7 @@ impl Talk {
         // Straight to the kernel: a new socket has room, and to wait for the runtime to say so
         // would only blur the measurement.
         match SockRef::from(&socket).send(datagram) {
-            Ok(_) => Ok(Self {
-                socket,
-                buffer: vec![0; DATAGRAM_LENGTH_MAX],
-                local_port,
-            }),
+            Ok(_) => Ok(Self { socket, buffer: vec![0; DATAGRAM_LENGTH_MAX], local_port }),
             Err(error) => {
                 let ending = Ending::before_contact(Stage::Send, &error);
                 Err(Finding::ended(local_port, ending))

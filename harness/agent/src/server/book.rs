@@ -42,12 +42,7 @@ impl Default for Book {
 impl Book {
     /// A book of another size.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            first: 0,
-            lost: 0,
-            capacity,
-        }
+        Self { entries: VecDeque::new(), first: 0, lost: 0, capacity }
     }
 
     /// Writes a receipt.
@@ -152,11 +147,7 @@ mod tests {
         write(&mut book, Some("n1"));
         write(&mut book, Some("n2"));
         write(&mut book, None);
-        let nonces: Vec<_> = book
-            .read(&["n2".to_owned()])
-            .into_iter()
-            .map(|r| r.nonce)
-            .collect();
+        let nonces: Vec<_> = book.read(&["n2".to_owned()]).into_iter().map(|r| r.nonce).collect();
         assert_eq!(nonces, [Some("n2".to_owned()), None]);
     }
 

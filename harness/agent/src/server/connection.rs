@@ -49,12 +49,7 @@ enum First {
 
 impl Connection {
     pub fn new(stream: TcpStream, number: Number) -> Self {
-        Self {
-            stream,
-            number,
-            heard: Mutex::default(),
-            read_by_fence: Notify::new(),
-        }
+        Self { stream, number, heard: Mutex::default(), read_by_fence: Notify::new() }
     }
 
     /// Waits until the first line is known.
@@ -177,18 +172,10 @@ mod tests {
     #[test]
     fn a_first_line_is_told_apart() {
         assert_eq!(first_line(b"PARTYWALL n"), None);
-        assert_eq!(
-            first_line(b"PARTYWALL n1\n"),
-            Some(First::Nonce("n1".into()))
-        );
-        let http = First::Http {
-            path: "/extract".into(),
-        };
+        assert_eq!(first_line(b"PARTYWALL n1\n"), Some(First::Nonce("n1".into())));
+        let http = First::Http { path: "/extract".into() };
         assert_eq!(first_line(b"GET /extract HTTP/1.1\r\nHost: x"), Some(http));
         assert_eq!(first_line(b"\x16\x03\x01\n"), Some(First::Nothing));
-        assert_eq!(
-            first_line(&[b'x'; FIRST_LINE_MAX + 1]),
-            Some(First::Nothing)
-        );
+        assert_eq!(first_line(&[b'x'; FIRST_LINE_MAX + 1]), Some(First::Nothing));
     }
 }

@@ -31,25 +31,13 @@ pub(super) struct Datagrams {
 impl Datagrams {
     /// Listens on a port.
     pub fn open(port: u16, decoy: bool) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen {
-            port,
-            transport: Transport::Udp,
-            source,
-        };
+        let failed = |source| ServeError::Listen { port, transport: Transport::Udp, source };
         let socket = bind_any(port, Type::DGRAM, Protocol::UDP).map_err(failed)?;
         // The kernel grants what its own limit allows; less is no reason not to start.
         drop(socket.set_recv_buffer_size(RECEIVE_BUFFER));
         let direct = StdSocket::from(socket);
-        let socket = direct
-            .try_clone()
-            .and_then(UdpSocket::from_std)
-            .map_err(failed)?;
-        Ok(Self {
-            port,
-            decoy,
-            socket,
-            direct,
-        })
+        let socket = direct.try_clone().and_then(UdpSocket::from_std).map_err(failed)?;
+        Ok(Self { port, decoy, socket, direct })
     }
 
     /// Answers whatever comes.
@@ -81,9 +69,7 @@ impl Datagrams {
     /// The receipt first, then the answer. What is not of our exchange gets no answer.
     fn take(&self, shared: &Arc<Shared>, datagram: &[u8], peer: SocketAddr) {
         let nonce = exchange::nonce_of_request(datagram);
-        shared
-            .book()
-            .write(Transport::Udp, self.port, peer, nonce.clone());
+        shared.book().write(Transport::Udp, self.port, peer, nonce.clone());
         if let Some(nonce) = nonce {
             let answer = exchange::answer(&nonce, &shared.pod);
             // An answer that cannot be sent is a lost reply; the receipt tells so.

@@ -29,25 +29,13 @@ pub(super) struct Door {
 impl Door {
     /// Listens on a port, IPv6 and IPv4 where the pod has both.
     pub fn open(port: u16, decoy: bool) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen {
-            port,
-            transport: Transport::Tcp,
-            source,
-        };
+        let failed = |source| ServeError::Listen { port, transport: Transport::Tcp, source };
         let socket = bind_any(port, Type::STREAM, Protocol::TCP).map_err(failed)?;
         socket.listen(BACKLOG).map_err(failed)?;
         let direct = StdListener::from(socket);
-        let listener = direct
-            .try_clone()
-            .and_then(TcpListener::from_std)
-            .map_err(failed)?;
+        let listener = direct.try_clone().and_then(TcpListener::from_std).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self {
-            port,
-            decoy,
-            listener,
-            direct,
-        })
+        Ok(Self { port, decoy, listener, direct })
     }
 
     /// Admits whoever comes.
@@ -81,21 +69,11 @@ impl Door {
 
 /// A socket bound to a port on every address.
 pub(super) fn bind_any(port: u16, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let dual = bind(
-        Domain::IPV6,
-        (Ipv6Addr::UNSPECIFIED, port).into(),
-        kind,
-        protocol,
-    );
+    let dual = bind(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into(), kind, protocol);
     match dual {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
             // A pod without IPv6.
-            bind(
-                Domain::IPV4,
-                (Ipv4Addr::UNSPECIFIED, port).into(),
-                kind,
-                protocol,
-            )
+            bind(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into(), kind, protocol)
         }
         bound => bound,
     }

@@ -27,11 +27,7 @@ pub(super) async fn serve(
          connection: close\r\n\r\n",
         body.len()
     );
-    let body = if request.starts_with(b"HEAD ") {
-        ""
-    } else {
-        &body
-    };
+    let body = if request.starts_with(b"HEAD ") { "" } else { &body };
     finish(stream, format!("{head}{body}").as_bytes()).await
 }
 

@@ -31,10 +31,8 @@ impl Server {
             doors.push(door);
             datagrams.push(datagram);
         }
-        let control = control::listen(&config.control).map_err(|source| ServeError::Control {
-            name: config.control.clone(),
-            source,
-        })?;
+        let control = control::listen(&config.control)
+            .map_err(|source| ServeError::Control { name: config.control.clone(), source })?;
         let shared = Arc::new(Shared::new(config, doors, datagrams));
         let tasks = run(&shared, control);
         Ok(Self { shared, tasks })

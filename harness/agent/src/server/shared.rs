@@ -37,11 +37,7 @@ impl Shared {
             .iter()
             .map(|door| (door.port, Transport::Tcp, door.decoy))
             .chain(datagrams.iter().map(|d| (d.port, Transport::Udp, d.decoy)))
-            .map(|(port, transport, decoy)| Listening {
-                port,
-                transport,
-                decoy,
-            })
+            .map(|(port, transport, decoy)| Listening { port, transport, decoy })
             .collect();
         let mut environment = config.environment.clone();
         environment.insert(STARTED.to_owned(), exchange::now_us().to_string());
@@ -79,9 +75,9 @@ impl Shared {
             Ask::Receipts { nonces } => self.receipts(&nonces),
             Ask::Listening => Reply::Listening(self.listening.clone()),
             Ask::Environment { names } => self.environment(&names),
-            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) => Reply::Failed {
-                detail: "the server answers no such question".to_owned(),
-            },
+            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) => {
+                Reply::Failed { detail: "the server answers no such question".to_owned() }
+            }
         }
     }
 
@@ -127,9 +123,7 @@ impl Shared {
 
     fn environment(&self, names: &[String]) -> Reply {
         if let Some(name) = names.iter().find(|name| !may_be_told(name)) {
-            return Reply::Failed {
-                detail: format!("{name}: not a variable that is told"),
-            };
+            return Reply::Failed { detail: format!("{name}: not a variable that is told") };
         }
         let found = names.iter().filter_map(|name| {
             let value = self.environment.get(name)?;

@@ -47,11 +47,7 @@ async fn reach_name(servers: &[SocketAddr], name: &str, port: u16) -> ReachReply
     let resolver = Resolver::with_servers(servers, &search, 5);
     let mut asked = request(Transport::Tcp, Speak::Nonce, port);
     asked.target = name.to_owned();
-    match agent("none")
-        .with_resolver(resolver)
-        .answer(Ask::Reach(asked))
-        .await
-    {
+    match agent("none").with_resolver(resolver).answer(Ask::Reach(asked)).await {
         Reply::Reach(reply) => reply,
         other => panic!("not a reach reply: {other:?}"),
     }

@@ -12,10 +12,7 @@ use partywall_agent::protocol::{Ask, Reply, Transport};
 use crate::support::{Fixture, agent, loopback, serve};
 
 fn nonces(fixture: &Fixture, transport: Transport) -> Vec<Option<String>> {
-    let of = fixture
-        .receipts()
-        .into_iter()
-        .filter(|r| r.transport == transport);
+    let of = fixture.receipts().into_iter().filter(|r| r.transport == transport);
     of.map(|receipt| receipt.nonce).collect()
 }
 
@@ -25,17 +22,13 @@ async fn datagrams_in_the_buffer_are_in_the_answer() {
     let socket = UdpSocket::bind(loopback(0)).expect("a free port");
     for index in 0..100 {
         let line = format!("PARTYWALL n{index}\n");
-        socket
-            .send_to(line.as_bytes(), loopback(fixture.port))
-            .expect("the loopback");
+        socket.send_to(line.as_bytes(), loopback(fixture.port)).expect("the loopback");
     }
     let found = nonces(&fixture, Transport::Udp);
     assert_eq!(found.len(), 100);
     assert_eq!(found[99].as_deref(), Some("n99"));
     // The receipt comes first, the echo is not forgotten.
-    socket
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .expect("a live socket");
+    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a live socket");
     let mut buffer = [0; 100];
     let length = socket.recv(&mut buffer).expect("an echo");
     assert_eq!(&buffer[..length], b"PARTYWALL n0 tenant/server-0\n");
@@ -46,16 +39,12 @@ async fn connections_in_the_backlog_are_in_the_answer() {
     let fixture = serve();
     let mut silent = TcpStream::connect(loopback(fixture.port)).expect("it listens");
     let mut speaking = TcpStream::connect(loopback(fixture.port)).expect("it listens");
-    speaking
-        .write_all(b"PARTYWALL n1\n")
-        .expect("it is connected");
+    speaking.write_all(b"PARTYWALL n1\n").expect("it is connected");
     let found = nonces(&fixture, Transport::Tcp);
     assert_eq!(found, [None, Some("n1".to_owned())]);
 
     // A nonce that comes later is found in a connection that is already accepted.
-    silent
-        .write_all(b"PARTYWALL n2\n")
-        .expect("it is connected");
+    silent.write_all(b"PARTYWALL n2\n").expect("it is connected");
     let found = nonces(&fixture, Transport::Tcp);
     assert_eq!(found, [Some("n2".to_owned()), Some("n1".to_owned())]);
 
@@ -68,10 +57,7 @@ async fn connections_in_the_backlog_are_in_the_answer() {
         })
     });
     let answers = answers.await.expect("both were read");
-    let expected = [
-        "PARTYWALL n2 tenant/server-0\n",
-        "PARTYWALL n1 tenant/server-0\n",
-    ];
+    let expected = ["PARTYWALL n2 tenant/server-0\n", "PARTYWALL n1 tenant/server-0\n"];
     assert_eq!(answers, expected);
 }
 
@@ -92,9 +78,7 @@ async fn a_connection_that_came_and_went_is_in_the_answer() {
 async fn health_checks_leave_no_receipt() {
     let fixture = serve();
     let mut stream = TcpStream::connect(loopback(fixture.port)).expect("it listens");
-    stream
-        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        .expect("it is connected");
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is connected");
     assert!(fixture.receipts().is_empty());
 }
 
@@ -105,31 +89,20 @@ async fn the_control_socket_tells_receipts_and_no_secrets() {
     let socket = UdpSocket::bind(loopback(0)).expect("a free port");
     for nonce in ["n1", "n2"] {
         let line = format!("PARTYWALL {nonce}\n");
-        socket
-            .send_to(line.as_bytes(), loopback(fixture.port))
-            .expect("the loopback");
+        socket.send_to(line.as_bytes(), loopback(fixture.port)).expect("the loopback");
     }
-    let only = Ask::Receipts {
-        nonces: vec!["n2".to_owned(), "absent".to_owned()],
-    };
+    let only = Ask::Receipts { nonces: vec!["n2".to_owned(), "absent".to_owned()] };
     let Reply::Receipts(receipts) = agent.answer(only).await else {
         panic!("no receipts");
     };
     assert_eq!(receipts.len(), 1);
 
-    let names = |name: &str| Ask::Environment {
-        names: vec![name.to_owned(), "POD_IP".to_owned()],
-    };
+    let names = |name: &str| Ask::Environment { names: vec![name.to_owned(), "POD_IP".to_owned()] };
     let Reply::Environment(told) = agent.answer(names("POD_NAME")).await else {
         panic!("no environment");
     };
-    assert_eq!(
-        told.into_iter().collect::<Vec<_>>(),
-        [("POD_NAME".into(), "server-0".into())]
-    );
-    let started = Ask::Environment {
-        names: vec![partywall_agent::server::STARTED.to_owned()],
-    };
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), [("POD_NAME".into(), "server-0".into())]);
+    let started = Ask::Environment { names: vec![partywall_agent::server::STARTED.to_owned()] };
     let Reply::Environment(told) = agent.answer(started).await else {
         panic!("no environment");
     };

@@ -75,25 +75,14 @@ async fn take(
     let body = body.collect().await.expect("a whole body").to_bytes();
     let path = parts.uri.path().to_owned();
     let is_grpc = path.ends_with("/Export");
-    let sent = Sent {
-        path,
-        headers: parts.headers,
-        body,
-    };
+    let sent = Sent { path, headers: parts.headers, body };
     seen.lock().expect("no panic before").push(sent);
     let rejected = matches!(mood, Mood::Rejects).then(|| ExportLogsPartialSuccess {
         rejected_log_records: 1,
         error_message: "too old".to_owned(),
     });
-    let answer = ExportLogsServiceResponse {
-        partial_success: rejected,
-    }
-    .encode_to_vec();
-    Ok(if is_grpc {
-        grpc(mood, &answer)
-    } else {
-        http(mood, answer)
-    })
+    let answer = ExportLogsServiceResponse { partial_success: rejected }.encode_to_vec();
+    Ok(if is_grpc { grpc(mood, &answer) } else { http(mood, answer) })
 }
 
 fn http(mood: Mood, answer: Vec<u8>) -> Response<BoxBody<Bytes, Infallible>> {
@@ -147,15 +136,9 @@ async fn send(signal: Signal, port: u16, protocol: &str) -> EmitReply {
         timeout_ms: PATIENT_MS,
     };
     let environment = BTreeMap::from([
-        (
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            format!("http://127.0.0.1:{port}"),
-        ),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
-        (
-            "OTEL_EXPORTER_OTLP_HEADERS",
-            "X-Scope-OrgID=customer%2Da".to_owned(),
-        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "X-Scope-OrgID=customer%2Da".to_owned()),
         ("OTEL_SERVICE_NAME", "open-webui".to_owned()),
     ]);
     let resolver = Resolver::with_servers(&[], &[], 1);
@@ -165,11 +148,7 @@ async fn send(signal: Signal, port: u16, protocol: &str) -> EmitReply {
 #[tokio::test]
 async fn a_log_marker_arrives_with_the_headers_of_the_environment() {
     for (protocol, path, prefix) in [
-        (
-            "grpc",
-            "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-            5,
-        ),
+        ("grpc", "/opentelemetry.proto.collector.logs.v1.LogsService/Export", 5),
         ("http/protobuf", "/v1/logs", 0),
     ] {
         let (port, seen) = collector(Mood::Takes).await;
@@ -204,20 +183,15 @@ async fn a_metric_marker_is_a_gauge_of_that_name() {
 
 #[tokio::test]
 async fn a_collector_that_says_no_has_been_reached_and_has_not_accepted() {
-    for (mood, expected) in [
-        (Mood::Rejects, "1 rejected: too old"),
-        (Mood::Unauthenticated, "no org id"),
-    ] {
+    for (mood, expected) in
+        [(Mood::Rejects, "1 rejected: too old"), (Mood::Unauthenticated, "no org id")]
+    {
         for protocol in ["grpc", "http/protobuf"] {
             let (port, _) = collector(mood).await;
             let reply = send(Signal::Log, port, protocol).await;
             assert!(!reply.accepted, "{protocol}");
             assert_eq!(reply.outcome, Outcome::Reached);
-            assert!(
-                reply.detail.contains(expected),
-                "{protocol}: {}",
-                reply.detail
-            );
+            assert!(reply.detail.contains(expected), "{protocol}: {}", reply.detail);
         }
     }
 }

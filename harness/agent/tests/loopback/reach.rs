@@ -67,9 +67,8 @@ async fn a_handshake_that_is_not_answered_is_dropped() {
     let listener = StdListener::from(socket);
     let address = listener.local_addr().expect("it is bound");
     let fill = Duration::from_millis(100);
-    let filling: Vec<_> = (0..4)
-        .map(|_| std::net::TcpStream::connect_timeout(&address, fill))
-        .collect();
+    let filling: Vec<_> =
+        (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, fill)).collect();
     assert!(filling.iter().any(Result::is_err), "the queue is full");
 
     let mut request = request(Transport::Tcp, Speak::Nonce, address.port());
@@ -103,12 +102,7 @@ async fn a_silent_server_was_reached() {
         let mut request = request(Transport::Tcp, speak, port);
         request.timeout_ms = SHORT_MS;
         let reply = reach(request).await;
-        assert_eq!(
-            reply.outcome,
-            Outcome::Reached,
-            "{speak:?}: {}",
-            reply.detail
-        );
+        assert_eq!(reply.outcome, Outcome::Reached, "{speak:?}: {}", reply.detail);
         assert!(!reply.echoed);
         assert!(reply.detail.starts_with("connected, "), "{}", reply.detail);
     }
@@ -120,15 +114,10 @@ async fn a_server_that_breaks_off_was_reached() {
     let port = listener.local_addr().expect("it is bound").port();
     let server = tokio::spawn(async move {
         let (reset, _) = listener.accept().await.expect("the first probe");
-        SockRef::from(&reset)
-            .set_linger(Some(Duration::ZERO))
-            .expect("a live socket");
+        SockRef::from(&reset).set_linger(Some(Duration::ZERO)).expect("a live socket");
         drop(reset);
         let (mut other, _) = listener.accept().await.expect("the second probe");
-        other
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .expect("it listens");
+        other.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("it listens");
         let (closed, _) = listener.accept().await.expect("the third probe");
         drop(closed);
     });
@@ -136,11 +125,7 @@ async fn a_server_that_breaks_off_was_reached() {
         let reply = reach(request(Transport::Tcp, Speak::Nonce, port)).await;
         assert_eq!(reply.outcome, Outcome::Reached, "{what}: {}", reply.detail);
         assert!(!reply.echoed, "{what}");
-        assert!(
-            reply.detail.starts_with("connected, "),
-            "{what}: {}",
-            reply.detail
-        );
+        assert!(reply.detail.starts_with("connected, "), "{what}: {}", reply.detail);
     }
     server.await.expect("it served three");
 }
@@ -152,10 +137,7 @@ async fn a_late_answer_to_an_earlier_probe_is_not_this_ones() {
     let answering = tokio::spawn(async move {
         let mut buffer = [0; 100];
         let (_, peer) = server.recv_from(&mut buffer).await.expect("the request");
-        server
-            .send_to(b"PARTYWALL earlier x/y\n", peer)
-            .await
-            .expect("it listens");
+        server.send_to(b"PARTYWALL earlier x/y\n", peer).await.expect("it listens");
         server
     });
     let mut request = request(Transport::Udp, Speak::Nonce, port);
@@ -184,11 +166,8 @@ async fn a_foreign_datagram_is_an_answer() {
 async fn what_cannot_be_asked_is_a_probe_error() {
     let mut odd = request(Transport::Tcp, Speak::Nonce, 1);
     odd.nonce = "two words".to_owned();
-    let cases = [
-        odd,
-        request(Transport::Udp, Speak::Connect, 1),
-        request(Transport::Udp, Speak::Https, 1),
-    ];
+    let cases =
+        [odd, request(Transport::Udp, Speak::Connect, 1), request(Transport::Udp, Speak::Https, 1)];
     for case in cases {
         let reply = reach(case).await;
         assert_eq!(reply.outcome, Outcome::ProbeError, "{}", reply.detail);
@@ -206,19 +185,14 @@ async fn http_is_answered_on_every_port() {
         timeout_ms: 10_000,
     };
     let nonce = "abcdef0123456789";
-    for (port, path) in [
-        (fixture.port, "/extract"),
-        (fixture.decoy, "/partywall/abcdef0123456789"),
-    ] {
+    for (port, path) in [(fixture.port, "/extract"), (fixture.decoy, "/partywall/abcdef0123456789")]
+    {
         let question = Ask::Http(ask(format!("http://127.0.0.1:{port}{path}")));
         let Reply::Http(reply) = agent("none").answer(question).await else {
             panic!("not an HTTP reply");
         };
         assert_eq!(reply.status, Some(200), "{}", reply.detail);
-        assert_eq!(
-            reply.body,
-            format!(r#"{{"pod":"tenant/server-0","path":"{path}"}}"#)
-        );
+        assert_eq!(reply.body, format!(r#"{{"pod":"tenant/server-0","path":"{path}"}}"#));
     }
     let nonces: Vec<_> = fixture.receipts().into_iter().map(|r| r.nonce).collect();
     assert_eq!(nonces, [None, Some(nonce.to_owned())]);

@@ -31,10 +31,7 @@ async fn converse(control: &str, input: Vec<u8>) -> (Result<u64, AskError>, Vec<
     };
     let ((), text) = tokio::join!(write, read);
     let parse = |line| serde_json::from_str(line).expect("one message a line");
-    (
-        run.await.expect("no panic"),
-        text.lines().map(parse).collect(),
-    )
+    (run.await.expect("no panic"), text.lines().map(parse).collect())
 }
 
 fn lines(commands: &[Command]) -> Vec<u8> {
@@ -55,21 +52,14 @@ async fn every_command_is_answered_between_hello_and_done() {
     let fixture = serve();
     let commands: Vec<_> = (0..200)
         .map(|id| {
-            let transport = if id % 2 == 0 {
-                Transport::Tcp
-            } else {
-                Transport::Udp
-            };
+            let transport = if id % 2 == 0 { Transport::Tcp } else { Transport::Udp };
             let ask = Ask::Reach(request(transport, Speak::Nonce, fixture.port));
             Command { id, ask }
         })
         .collect();
     let (ended, messages) = converse(&fixture.control, lines(&commands)).await;
     assert_eq!(ended.expect("a whole stream"), 200);
-    let hello = Message::Hello {
-        protocol: PROTOCOL_VERSION,
-        pod: "tenant/client-0".to_owned(),
-    };
+    let hello = Message::Hello { protocol: PROTOCOL_VERSION, pod: "tenant/client-0".to_owned() };
     assert_eq!(messages.first(), Some(&hello));
     assert_eq!(messages.last(), Some(&Message::Done { commands: 200 }));
     let mut answered = ids(&messages);
@@ -85,23 +75,11 @@ async fn a_slow_command_holds_up_no_other() {
     let port = silent.local_addr().expect("it is bound").port();
     let mut slow = request(Transport::Udp, Speak::Nonce, port);
     slow.timeout_ms = SHORT_MS;
-    let commands = [
-        Command {
-            id: 1,
-            ask: Ask::Reach(slow),
-        },
-        Command {
-            id: 2,
-            ask: Ask::Listening,
-        },
-    ];
+    let commands =
+        [Command { id: 1, ask: Ask::Reach(slow) }, Command { id: 2, ask: Ask::Listening }];
     let (_, messages) = converse(&fixture.control, lines(&commands)).await;
     assert_eq!(ids(&messages), [2, 1]);
-    let Message::Reply {
-        reply: Reply::Reach(reply),
-        ..
-    } = &messages[2]
-    else {
+    let Message::Reply { reply: Reply::Reach(reply), .. } = &messages[2] else {
         panic!("not a reach reply: {:?}", messages[2]);
     };
     assert_eq!(reply.outcome, Outcome::Dropped);
@@ -118,10 +96,7 @@ async fn a_line_that_is_not_understood_is_answered_by_its_number() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_has_no_done() {
-    let mut input = lines(&[Command {
-        id: 1,
-        ask: Ask::Listening,
-    }]);
+    let mut input = lines(&[Command { id: 1, ask: Ask::Listening }]);
     input.extend(std::iter::repeat_n(b'x', LINE_LENGTH_MAX + 1));
     let (ended, messages) = converse("none", input).await;
     assert!(matches!(ended, Err(AskError::LineTooLong)), "{ended:?}");
@@ -135,24 +110,14 @@ async fn an_answer_that_does_not_fit_a_line_is_not_cut() {
     let socket = UdpSocket::bind(loopback(0)).await.expect("a free port");
     for index in 0..12_000 {
         let line = format!("PARTYWALL n{index}\n");
-        socket
-            .send_to(line.as_bytes(), loopback(fixture.port))
-            .await
-            .expect("the loopback");
+        socket.send_to(line.as_bytes(), loopback(fixture.port)).await.expect("the loopback");
         if index % 100 == 0 {
             assert!(!fixture.receipts().is_empty());
         }
     }
-    let all = Command {
-        id: 3,
-        ask: Ask::Receipts { nonces: Vec::new() },
-    };
+    let all = Command { id: 3, ask: Ask::Receipts { nonces: Vec::new() } };
     let (_, messages) = converse(&fixture.control, lines(&[all])).await;
-    let Message::Reply {
-        id: 3,
-        reply: Reply::Failed { detail },
-    } = &messages[1]
-    else {
+    let Message::Reply { id: 3, reply: Reply::Failed { detail } } = &messages[1] else {
         panic!("absence was claimed");
     };
     assert!(detail.contains("name fewer nonces"), "{detail}");

@@ -40,18 +40,11 @@ pub fn serve() -> Fixture {
         panic!("a server knows its ports");
     };
     let find = |decoy| {
-        let tcp = listening
-            .iter()
-            .find(|l| l.decoy == decoy && l.transport == Transport::Tcp);
+        let tcp = listening.iter().find(|l| l.decoy == decoy && l.transport == Transport::Tcp);
         tcp.expect("both kinds were asked for").port
     };
     let (port, decoy) = (find(false), find(true));
-    Fixture {
-        server,
-        port,
-        decoy,
-        control,
-    }
+    Fixture { server, port, decoy, control }
 }
 
 impl Fixture {

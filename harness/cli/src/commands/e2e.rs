@@ -1,16 +1,27 @@
 //! `partywall e2e`: the main job from an empty machine to an empty machine.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use partywall_core::Exit;
+use partywall_core::event::Event;
+use partywall_tool::Tool;
 
 use super::{diagnose, doctor, down, images, mutants, test, up};
-use crate::args::{
-    Diagnose, Doctor, E2e, ImageSource, LayoutArgs, Mutants, Test, Up,
-};
+use crate::args::{Diagnose, Doctor, E2e, ImageSource, LayoutArgs, Mutants, Test, Up};
 use crate::failure::Failure;
-use crate::{paths, print};
+use crate::{paths, print, reports};
+
+/// The layout as it was first written down.
+const FIRST_DRAFT: &str = "fixtures/layouts/first-draft";
+/// What a run on it must name, each with file and line.
+const FIRST_DRAFT_DEFECTS: [&str; 4] = [
+    "patch-does-not-apply",
+    "cross-namespace-reference",
+    "telemetry-cannot-leave",
+    "dns-over-tcp-denied",
+];
+const RUN_LIMIT: Duration = Duration::from_secs(1200);
 
 /// Run `partywall e2e`. The cluster is removed at the end, whatever happened in between.
 pub fn e2e(arguments: &E2e) -> Result<Exit, Failure> {
@@ -29,13 +40,18 @@ pub fn e2e(arguments: &E2e) -> Result<Exit, Failure> {
 }
 
 fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
-    let fix = Doctor { fix: true };
-    let exit = phases.run("doctor", || doctor::doctor(&fix))?;
-    let exit = exit.and(phases.run("images", || images::build(&paths::cache(), &[], ImageSource::Bundle, None))?);
-    let exit = exit.and(phases.run("up", || up::up(&up_of(arguments)))?);
-    let exit = exit.and(phases.run("reference layout", || test::test(&test_of(arguments)))?);
+    let build = || images::build(&paths::cache(), &[], ImageSource::Bundle, None);
+    phases.must_hold("doctor", || doctor::doctor(&Doctor { fix: true }))?;
+    phases.must_hold("images", build)?;
+    let exit = phases.run("up", || up::up(&up_of(arguments)))?;
+    let reference = test_of(arguments, None);
+    let exit = exit.and(phases.run("reference layout", || test::test(&reference))?);
     if exit != Exit::Holds {
         return Ok(exit);
+    }
+    let mut exit = exit;
+    if let Some(command) = &arguments.run {
+        exit = exit.and(phases.run("trials", || run_command(arguments, command))?);
     }
     let mutants = Mutants {
         filter: None,
@@ -43,42 +59,81 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
         mutants: None,
         reports: arguments.reports.join("mutants"),
     };
-    phases.run("mutants", || mutants::mutants(&mutants))
-}
-
-fn reference() -> LayoutArgs {
-    LayoutArgs { layout: None, keys: None }
+    exit = exit.and(phases.run("mutants", || mutants::mutants(&mutants))?);
+    Ok(exit.and(phases.run("first draft", || first_draft(arguments))?))
 }
 
 fn up_of(arguments: &E2e) -> Up {
     Up {
         name: arguments.name.clone(),
-        layout: reference(),
+        layout: LayoutArgs { layout: None, keys: None },
         nodes: 1,
         images: ImageSource::Bundle,
         registry_mirror: None,
     }
 }
 
-fn test_of(arguments: &E2e) -> Test {
+fn test_of(arguments: &E2e, layout: Option<PathBuf>) -> Test {
+    let reports = match layout {
+        Some(_) => arguments.reports.join("first-draft"),
+        None => arguments.reports.clone(),
+    };
     Test {
         filter: None,
         name: arguments.name.clone(),
-        layout: reference(),
+        layout: LayoutArgs { layout, keys: None },
         scenarios: None,
         list: false,
-        reports: arguments.reports.clone(),
+        reports,
     }
+}
+
+/// A command of the caller's while the session stands, such as the trials under a test runner.
+fn run_command(arguments: &E2e, command: &str) -> Result<Exit, Failure> {
+    let tool = Tool::new("sh").args(["-c", command]).dir(paths::root());
+    let tool = tool.env("PARTYWALL_SESSION", &arguments.name.session).timeout(RUN_LIMIT);
+    // The caller may have moved any of these, and the command must see the same.
+    let kept = ["PARTYWALL_STATE", "PARTYWALL_CACHE", "CARGO_TARGET_DIR", "CARGO_INCREMENTAL"];
+    let values = kept.iter().filter_map(|name| Some((*name, paths::variable(name)?)));
+    let tool = values.fold(tool, |tool, (name, value)| tool.env(name, value));
+    let output = tool.run_unchecked().map_err(Failure::environment)?;
+    print::result(&output.stdout_text());
+    if output.success() {
+        return Ok(Exit::Holds);
+    }
+    print::note(&output.stderr_text());
+    Ok(Exit::Violated)
+}
+
+/// The run on the first draft must be red, and name each of its defects at its line.
+fn first_draft(arguments: &E2e) -> Result<Exit, Failure> {
+    let test = test_of(arguments, Some(paths::root().join(FIRST_DRAFT)));
+    let exit = test::test(&test)?;
+    let events = reports::read(&test.reports)?;
+    let is_named = |name: &str| {
+        events.iter().any(|event| {
+            matches!(event, Event::DefectFound(defect)
+                if defect.name == name && defect.location.is_some())
+        })
+    };
+    let missing: Vec<&str> =
+        FIRST_DRAFT_DEFECTS.into_iter().filter(|name| !is_named(name)).collect();
+    if exit != Exit::Violated || !missing.is_empty() {
+        let missing = missing.join(", ");
+        print::result(&format!("the first draft exited {}; not named: {missing}", exit.code()));
+        return Ok(Exit::Violated);
+    }
+    print::result("the first draft is red, and its four defects are named");
+    Ok(Exit::Holds)
 }
 
 /// What a failure needs to be understood goes into the log of whoever runs this.
 fn collect_diagnostics(arguments: &E2e) {
-    let out: PathBuf = arguments.reports.join("diagnostics");
+    let out = arguments.reports.join("diagnostics");
     let diagnose = Diagnose { name: arguments.name.clone(), out };
     if let Err(failure) = diagnose::diagnose(&diagnose) {
         print::note(&format!("no diagnostics: {failure}"));
     }
-    print::note(&format!("state: {}", paths::state().display()));
 }
 
 /// Phases with their times.
@@ -98,6 +153,18 @@ impl Phases {
         let result = work();
         self.times.push((name, started.elapsed().as_secs_f64()));
         result
+    }
+
+    /// A phase without which the next makes no sense.
+    fn must_hold(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<Exit, Failure>,
+    ) -> Result<(), Failure> {
+        match self.run(name, work)? {
+            Exit::Holds => Ok(()),
+            exit => Err(Failure { message: format!("phase `{name}` failed"), exit }),
+        }
     }
 
     fn print(&self) {

@@ -48,7 +48,12 @@ fn list() -> Result<Exit, Failure> {
     let lines = rows.iter().map(|row| {
         let mib = row.bytes >> 20;
         let images = row.images.join(" ");
-        format!("{:<24} {:<14} {:<10} {mib:>5} MiB  {images}", row.name, row.version, format!("{:?}", row.state).to_lowercase())
+        format!(
+            "{:<24} {:<14} {:<10} {mib:>5} MiB  {images}",
+            row.name,
+            row.version,
+            format!("{:?}", row.state).to_lowercase()
+        )
     });
     print::result(&lines.collect::<Vec<_>>().join("\n"));
     Ok(Exit::Holds)

@@ -4,9 +4,7 @@ use partywall_core::Exit;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
 use partywall_live::{LiveCluster, PushOptions, Session, layout_digest};
-use partywall_runner::{
-    Deployed, Project, Run, RunOutcome, deploy_with_scratch_mends, execute,
-};
+use partywall_runner::{Deployed, Project, Run, RunOutcome, deploy_with_scratch_mends, execute};
 
 use super::run::block_on;
 use crate::args::Test;

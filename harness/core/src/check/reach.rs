@@ -143,7 +143,13 @@ mod tests {
         ReachObservation { outcome, echoed, receipt, elapsed_us: 1000, detail: String::new() }
     }
 
-    fn word(expect: Expect, seen: &ReachObservation, client: ControlState, target: ControlState, proof: ProofLevel) -> &'static str {
+    fn word(
+        expect: Expect,
+        seen: &ReachObservation,
+        client: ControlState,
+        target: ControlState,
+        proof: ProofLevel,
+    ) -> &'static str {
         judge(expect, &Evidence { seen, client, target, proof }).word()
     }
 
@@ -178,7 +184,10 @@ mod tests {
         #[case] target: ControlState,
     ) {
         let seen = seen(Outcome::Dropped, ReceiptState::Absent);
-        assert_eq!(word(Expect::Denied, &seen, client, target, ProofLevel::Receipt), "undetermined");
+        assert_eq!(
+            word(Expect::Denied, &seen, client, target, ProofLevel::Receipt),
+            "undetermined"
+        );
     }
 
     #[test]

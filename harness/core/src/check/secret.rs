@@ -68,7 +68,9 @@ fn openings(tenant: &str, files: &[FileOpening]) -> Verdict {
         }
         if !opening.opened_by.iter().any(|name| name == tenant) {
             let why = opening.refused.get(tenant).map_or("it was not tried", String::as_str);
-            return Verdict::undetermined(format!("{tenant}'s own key does not open {file}: {why}"));
+            return Verdict::undetermined(format!(
+                "{tenant}'s own key does not open {file}: {why}"
+            ));
         }
         if opening.refused.is_empty() {
             return Verdict::undetermined(format!("no other key was tried on {file}"));
@@ -82,7 +84,9 @@ fn openings(tenant: &str, files: &[FileOpening]) -> Verdict {
 
 fn wrong_key(object: &str, reason: &str, message: &str, control_ready: bool) -> Verdict {
     if !control_ready {
-        return Verdict::undetermined("the tenant's own Kustomization is not ready with its own key");
+        return Verdict::undetermined(
+            "the tenant's own Kustomization is not ready with its own key",
+        );
     }
     if reason == "BuildFailed" && message.contains(WRONG_KEY_MESSAGE) {
         return Verdict::holds();
@@ -105,7 +109,10 @@ mod tests {
         FileOpening {
             file: "customers/a/secrets.yaml".to_string(),
             opened_by: opened_by.iter().map(ToString::to_string).collect(),
-            refused: refused.iter().map(|name| (name.to_string(), "no match".to_string())).collect(),
+            refused: refused
+                .iter()
+                .map(|name| (name.to_string(), "no match".to_string()))
+                .collect(),
             readable: Vec::new(),
             sealed,
         }

@@ -15,12 +15,8 @@ pub(super) fn deliver(probe: &DeliverProbe, seen: &DeliverObservation) -> Verdic
     if !seen.accepted {
         return not_accepted(probe, seen);
     }
-    let unfenced: Vec<&str> = seen
-        .orgs
-        .iter()
-        .filter(|(_, sight)| !sight.fence)
-        .map(|(org, _)| org.as_str())
-        .collect();
+    let unfenced: Vec<&str> =
+        seen.orgs.iter().filter(|(_, sight)| !sight.fence).map(|(org, _)| org.as_str()).collect();
     match seen.orgs.get(own) {
         Some(sight) if sight.marker => {}
         Some(sight) if sight.fence => {
@@ -38,7 +34,9 @@ pub(super) fn deliver(probe: &DeliverProbe, seen: &DeliverObservation) -> Verdic
     }
     if !unfenced.is_empty() {
         let orgs = unfenced.join(", ");
-        return Verdict::undetermined(format!("absence is not proven: no fence seen in org {orgs}"));
+        return Verdict::undetermined(format!(
+            "absence is not proven: no fence seen in org {orgs}"
+        ));
     }
     if seen.orgs.len() < 2 {
         return Verdict::undetermined("there is no other org in which absence could be shown");

@@ -17,7 +17,9 @@ const BUILT_IN: [&str; 5] =
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ContractError {
     /// The contract names a namespace that the layout does not create.
-    #[error("{file}: {subject} names namespace `{namespace}`, which the layout does not create\nhint: add the Namespace, or correct the name")]
+    #[error(
+        "{file}: {subject} names namespace `{namespace}`, which the layout does not create\nhint: add the Namespace, or correct the name"
+    )]
     MissingNamespace {
         /// The contract's file.
         file: String,
@@ -27,7 +29,9 @@ pub enum ContractError {
         namespace: String,
     },
     /// The layout creates a namespace that is neither a tenant's nor the platform's.
-    #[error("{location}: namespace `{namespace}` is in no tenant and not in `platform` of the contract\nhint: add it to a tenant or to `platform` in partywall.yaml")]
+    #[error(
+        "{location}: namespace `{namespace}` is in no tenant and not in `platform` of the contract\nhint: add it to a tenant or to `platform` in partywall.yaml"
+    )]
     Unclassified {
         /// Where the layout creates it.
         location: SourceLocation,
@@ -35,7 +39,9 @@ pub enum ContractError {
         namespace: String,
     },
     /// Two owners claim one namespace.
-    #[error("{file}: namespace `{namespace}` belongs to more than one owner\nhint: a namespace is one tenant's or the platform's")]
+    #[error(
+        "{file}: namespace `{namespace}` belongs to more than one owner\nhint: a namespace is one tenant's or the platform's"
+    )]
     TwoOwners {
         /// The contract's file.
         file: String,

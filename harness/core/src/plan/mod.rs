@@ -7,6 +7,8 @@
 mod cell;
 mod reach;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 pub use cell::{Cell, CellSubject, Plan, ReachCell};

@@ -57,9 +57,11 @@ impl<'a> Planner<'a> {
             Party::Other => tenant_pods(self.trial.other(self.contract)),
             Party::Open => self.inventory.with_role(Role::OpenSink).collect(),
             Party::Platform => self.inventory.workloads(&self.contract.platform).collect(),
-            Party::Contracted => {
-                self.inventory.workloads(&self.contract.platform).filter(|p| self.contracted(p)).collect()
-            }
+            Party::Contracted => self
+                .inventory
+                .workloads(&self.contract.platform)
+                .filter(|p| self.contracted(p))
+                .collect(),
             Party::Nodes | Party::Itself => Vec::new(),
             Party::Pods { namespace, labels } => {
                 let of_namespace = self.inventory.pods.iter().filter(|pod| {
@@ -99,16 +101,22 @@ impl<'a> Planner<'a> {
         for pod in targets {
             aims.extend(aims_at_pod(&viewer, self.question, pod, self.denies(), self.inventory));
         }
-        if matches!(self.question.to, Party::Platform | Party::Nodes | Party::Contracted) {
-            let contracted = self.question.ports == Ports::Contracted;
+        let contracted = self.question.ports == Ports::Contracted;
+        // Entities have no ports but those that the contract names, so that an entity which may
+        // be reached has no undeclared ones.
+        let entities = match self.question.to {
+            Party::Platform | Party::Nodes => true,
+            Party::Contracted => contracted,
+            _ => false,
+        };
+        if entities {
             aims.extend(aims_at_entities(&viewer, contracted, self.inventory));
         }
         aims
     }
 
     fn plan_cell(&self, plan: &mut Plan, client: &Pod, aim: &Aim) {
-        let to_itself = aim.pod.as_ref().is_some_and(|pod| pod.name == client.name);
-        if to_itself && self.question.to != Party::Itself {
+        if self.question.to != Party::Itself && self.is_itself(client, aim) {
             return;
         }
         let probe =
@@ -130,6 +138,13 @@ impl<'a> Planner<'a> {
             probe,
             subject: CellSubject::Reach(cell),
         });
+    }
+
+    /// Whether the client would ask itself. A twin's own original counts where the twin is asked
+    /// in its place.
+    fn is_itself(&self, client: &Pod, aim: &Aim) -> bool {
+        let is_target = aim.pod.as_ref().is_some_and(|pod| pod.name == client.name);
+        is_target || (aim.target.by == By::Pod && aim.target.address == client.address)
     }
 
     fn row(&self, client: &Pod) -> String {
@@ -176,28 +191,30 @@ impl<'a> Planner<'a> {
     }
 
     /// Other clients to the same address and port: a neighbour of the target in its own
-    /// namespace, then our client there, then our client in a policy-free namespace.
+    /// namespace (or that neighbour's twin), then our client there, then our client in a
+    /// policy-free namespace.
     fn target_controls(&self, client: &Pod, aim: &Aim) -> Vec<ReachProbe> {
-        let is_target = |pod: &Pod| aim.pod.as_ref().is_some_and(|target| target.name == pod.name);
         let namespace = aim.pod.as_ref().map(|pod| pod.name.namespace.as_str());
         let may_ask = |pod: &&Pod| {
-            pod.agent && pod.name != client.name && !is_target(pod) && !self.same_row(client, pod)
+            let is_client = pod.name == client.name || self.same_row(client, pod);
+            pod.agent && !pod.host_network && !is_client && !self.is_itself(pod, aim)
         };
-        let candidates = || self.inventory.pods.iter().filter(may_ask);
-        let in_namespace = |role: fn(&Role) -> bool| {
-            candidates().find(|pod| {
-                Some(pod.name.namespace.as_str()) == namespace && role(&pod.role)
-            })
-        };
-        let neighbour = in_namespace(|role| *role == Role::Workload);
-        let ours = in_namespace(|role| *role == Role::Client);
-        let open = candidates().find(|pod| pod.role == Role::OpenClient);
+        let of_role = |role: Role| self.inventory.with_role(role).filter(may_ask);
+        let in_namespace = |pod: &&Pod| Some(pod.name.namespace.as_str()) == namespace;
+        let is_target = |pod: &Pod| aim.pod.as_ref().is_some_and(|target| target.name == pod.name);
+        let neighbours = self.inventory.with_role(Role::Workload).filter(in_namespace);
+        let neighbour = neighbours
+            .filter(|pod| !is_target(pod))
+            .filter_map(|pod| self.inventory.stand_in(pod))
+            .find(may_ask);
+        let ours = of_role(Role::Client).find(in_namespace);
+        let open = of_role(Role::OpenClient).next();
         let is_control = aim.proof == ProofLevel::Control || aim.target.by == By::Node;
         let clients = if is_control { vec![open, ours] } else { vec![neighbour, ours, open] };
-        let probes = clients.into_iter().flatten().map(|pod| ReachProbe {
-            from: pod.name.clone(),
-            target: aim.target.clone(),
-        });
+        let probes = clients
+            .into_iter()
+            .flatten()
+            .map(|pod| ReachProbe { from: pod.name.clone(), target: aim.target.clone() });
         probes.collect()
     }
 

@@ -65,15 +65,22 @@ pub(super) fn aims_at_pod(
     inventory: &Inventory,
 ) -> Vec<Aim> {
     let stand_in = if denies { inventory.stand_in(pod).unwrap_or(pod) } else { pod };
-    let wanted: Vec<Port> =
-        stand_in.listening().into_iter().filter(|port| viewer.wants(question, pod, *port)).collect();
+    let wanted: Vec<Port> = stand_in
+        .listening()
+        .into_iter()
+        .filter(|port| viewer.wants(question, pod, *port))
+        .collect();
     let mut aims = Vec::new();
     for by in &question.by {
         match by {
-            By::Pod => aims.extend(wanted.iter().map(|port| aim_by_pod(viewer, pod, stand_in, *port))),
+            By::Pod => {
+                aims.extend(wanted.iter().map(|port| aim_by_pod(viewer, pod, stand_in, *port)))
+            }
             By::Service | By::Name if stand_in.name == pod.name => {
                 aims.extend(aims_by_service(viewer, pod, *by, &wanted, inventory));
             }
+            // A Service leads to the pod and never to its twin. Nothing is lost: what a Service
+            // is asked is judged by policies at the pod's own address.
             By::Service | By::Name | By::Node => {}
         }
     }
@@ -161,10 +168,8 @@ pub(super) fn aims_at_entities(
         if allowed.contains(&name.as_str()) != contracted {
             continue;
         }
-        let nodes = inventory
-            .nodes
-            .iter()
-            .filter(|node| entity == Entity::Node || node.control_plane);
+        let nodes =
+            inventory.nodes.iter().filter(|node| entity == Entity::Node || node.control_plane);
         for node in nodes {
             for port in &endpoint.ports {
                 let target = Target {

@@ -83,7 +83,9 @@ expect: denied
 
     #[test]
     fn accepts_a_deny_with_controls() {
-        let text = format!("{DENIED}controls: [client-reaches-allowed, allowed-client-reaches, receipt]\n");
+        let text = format!(
+            "{DENIED}controls: [client-reaches-allowed, allowed-client-reaches, receipt]\n"
+        );
         let scenario = load_scenario("isolation/x.yaml", &text).unwrap();
         assert_eq!(scenario.path, "isolation/x");
     }

@@ -27,14 +27,7 @@ pub(super) fn build(
     // Naming the target keeps the static flag away from build scripts and macros.
     let host = bundle.rust_host()?;
     Tool::new("cargo")
-        .args([
-            "build",
-            "--locked",
-            "--profile",
-            &recipe.profile,
-            "--package",
-            &recipe.package,
-        ])
+        .args(["build", "--locked", "--profile", &recipe.profile, "--package", &recipe.package])
         .args(["--bin", &recipe.program, "--target", &host])
         .dir(&workspace.root)
         .env("CARGO_TARGET_DIR", &target)
@@ -42,10 +35,7 @@ pub(super) fn build(
         .log_to(log)
         .timeout(BUILD)
         .run()?;
-    let built = target
-        .join(host)
-        .join(&recipe.profile)
-        .join(&recipe.program);
+    let built = target.join(host).join(&recipe.profile).join(&recipe.program);
     std::fs::copy(&built, folder.join(&recipe.program))
         .map_err(BuildError::files("copy", built))?;
     Ok(())

@@ -49,29 +49,16 @@ pub(super) fn build(
     }
     install_debootstrap()?;
     let root = folder.join("rootfs");
-    with_retries(component, progress, || {
-        fetch(workspace, recipe, &root, log).run()
-    })?;
+    with_retries(component, progress, || fetch(workspace, recipe, &root, log).run())?;
     trim(&root)?;
     let versions = Tool::new("chroot")
         .arg(&root)
-        .args([
-            "dpkg-query",
-            "--show",
-            "--showformat",
-            "${Package} ${Version}\n",
-        ])
+        .args(["dpkg-query", "--show", "--showformat", "${Package} ${Version}\n"])
         .run()?;
     let list = folder.join(PACKAGES);
     std::fs::write(&list, versions.stdout).map_err(BuildError::files("write", list))?;
     Tool::new("tar")
-        .args([
-            "--sort=name",
-            "--numeric-owner",
-            "--one-file-system",
-            "--create",
-            "--file",
-        ])
+        .args(["--sort=name", "--numeric-owner", "--one-file-system", "--create", "--file"])
         .arg(folder.join(ARCHIVE))
         .arg("--directory")
         .arg(&root)
@@ -88,15 +75,10 @@ fn install_debootstrap() -> Result<(), StepError> {
         return Ok(());
     }
     if !host::has_apt() {
-        return Err(StepError::Message(
-            "debootstrap is not installed".to_owned(),
-        ));
+        return Err(StepError::Message("debootstrap is not installed".to_owned()));
     }
     // The keyring is a package of its own on Ubuntu.
-    Ok(crate::docker::install_packages(&[
-        "debootstrap",
-        "debian-archive-keyring",
-    ])?)
+    Ok(crate::docker::install_packages(&["debootstrap", "debian-archive-keyring"])?)
 }
 
 fn fetch(workspace: &Workspace, recipe: &DebootstrapRecipe, root: &Path, log: &Path) -> Tool {
@@ -109,10 +91,7 @@ fn fetch(workspace: &Workspace, recipe: &DebootstrapRecipe, root: &Path, log: &P
     let mut cache = std::ffi::OsString::from("--cache-dir=");
     cache.push(&packages);
     Tool::new("debootstrap")
-        .args([
-            "--variant=minbase".to_owned(),
-            format!("--include={}", recipe.packages.join(",")),
-        ])
+        .args(["--variant=minbase".to_owned(), format!("--include={}", recipe.packages.join(","))])
         .arg(cache)
         .arg(&recipe.suite)
         .arg(root)
@@ -130,11 +109,7 @@ fn trim(root: &Path) -> Result<(), StepError> {
             std::fs::remove_dir_all(&path).map_err(BuildError::files("remove", &path))?;
         }
     }
-    for folder in [
-        "var/log",
-        "var/cache/apt/archives/partial",
-        "var/lib/apt/lists/partial",
-    ] {
+    for folder in ["var/log", "var/cache/apt/archives/partial", "var/lib/apt/lists/partial"] {
         let path = root.join(folder);
         std::fs::create_dir_all(&path).map_err(BuildError::files("create", &path))?;
     }

@@ -26,13 +26,7 @@ pub(super) fn build(
 ) -> Result<(), StepError> {
     for (program, package) in &recipe.programs {
         let tool = Tool::new("go")
-            .args([
-                "build",
-                "-trimpath",
-                "-ldflags",
-                &linker_flags(recipe),
-                "-o",
-            ])
+            .args(["build", "-trimpath", "-ldflags", &linker_flags(recipe), "-o"])
             .arg(folder.join(program))
             .arg(package)
             .dir(workspace.module(&recipe.module))
@@ -48,19 +42,13 @@ pub(super) fn build(
 }
 
 fn linker_flags(recipe: &GoRecipe) -> String {
-    let variables = recipe
-        .variables
-        .iter()
-        .map(|(name, value)| format!(" -X {name}={value}"));
+    let variables = recipe.variables.iter().map(|(name, value)| format!(" -X {name}={value}"));
     format!("-s -w{}", variables.collect::<String>())
 }
 
 /// Tries again where the network failed in passing. Compiled packages and fetched modules stay in
 /// Go's own cache, so a further attempt goes on where the last one stopped.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "bounded back-off in a crate without async runtime"
-)]
+#[expect(clippy::disallowed_methods, reason = "bounded back-off in a crate without async runtime")]
 pub(super) fn with_retries<T, E: std::fmt::Display>(
     component: &str,
     progress: &dyn Progress,
@@ -87,12 +75,7 @@ pub(super) fn with_retries<T, E: std::fmt::Display>(
 /// Whether a message tells of a network that failed in passing. A refusal (403) or an absence (404)
 /// stays one, however often it is asked.
 fn is_transient(message: &str) -> bool {
-    let final_answers = [
-        "403 Forbidden",
-        "404 Not Found",
-        "410 Gone",
-        "unknown revision",
-    ];
+    let final_answers = ["403 Forbidden", "404 Not Found", "410 Gone", "unknown revision"];
     let passing = [
         "i/o timeout",
         "TLS handshake timeout",
@@ -125,10 +108,7 @@ mod tests {
     #[case("go: a@v1: Get \"https://x\": dial tcp: i/o timeout", true)]
     #[case("reading https://x: 502 Bad Gateway", true)]
     #[case("reading https://x: 403 Forbidden", false)]
-    #[case(
-        "reading https://x: 404 Not Found\nserver response: i/o timeout",
-        false
-    )]
+    #[case("reading https://x: 404 Not Found\nserver response: i/o timeout", false)]
     #[case("main.go:3: undefined: x", false)]
     #[case("missing go.sum entry", false)]
     fn tells_a_passing_failure_from_a_final_one(#[case] message: &str, #[case] expected: bool) {
@@ -140,9 +120,7 @@ mod tests {
         let mut attempts = 0;
         let result = with_retries("a", &Silent, || {
             attempts += 1;
-            Tool::new("sh")
-                .args(["-c", "echo 403 Forbidden >&2; exit 1"])
-                .run()
+            Tool::new("sh").args(["-c", "echo 403 Forbidden >&2; exit 1"]).run()
         });
         assert!(result.is_err());
         assert_eq!(attempts, 1);

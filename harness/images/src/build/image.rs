@@ -34,9 +34,7 @@ pub(super) fn build(
     let context = scratch(bundle)?;
     let root = context.path().join("root");
     fs::create_dir_all(&root).map_err(BuildError::files("create", &root))?;
-    let place = bundle
-        .store()
-        .place(&component.name, &bundle.key(component)?);
+    let place = bundle.store().place(&component.name, &bundle.key(component)?);
     let dockerfile = match component.recipe() {
         Recipe::Debootstrap(_) => {
             link(&place.join(ARCHIVE), &context.path().join(ARCHIVE))?;
@@ -55,12 +53,7 @@ pub(super) fn build(
     };
     write(&context.path().join("Dockerfile"), &dockerfile)?;
     let labels = [(CONTENT_LABEL, key.as_str())];
-    Ok(image::build(
-        context.path(),
-        &component.local_references(),
-        &labels,
-        log,
-    )?)
+    Ok(image::build(context.path(), &component.local_references(), &labels, log)?)
 }
 
 fn fill(
@@ -71,10 +64,7 @@ fn fill(
     recipe: &ImageRecipe,
 ) -> Result<(), BuildError> {
     for program in programs {
-        link(
-            &place.join(program),
-            &under(root, &program_path(recipe, program)),
-        )?;
+        link(&place.join(program), &under(root, &program_path(recipe, program)))?;
     }
     for (path, target) in &recipe.links {
         let path = under(root, path);
@@ -102,19 +92,13 @@ fn describe(
     recipe: &ImageRecipe,
     program: Option<&str>,
 ) -> Result<String, StepError> {
-    let base = recipe
-        .base
-        .as_ref()
-        .and_then(|name| bundle.lock().component(name));
+    let base = recipe.base.as_ref().and_then(|name| bundle.lock().component(name));
     let base = base.and_then(|base| base.local_references().into_iter().next());
     let first = program.map(|program| program_path(recipe, program));
     let entrypoint = match (&recipe.entrypoint[..], first) {
         ([], Some(first)) => vec![first],
         ([], None) => {
-            return Err(StepError::Message(format!(
-                "{} has no program",
-                component.name
-            )));
+            return Err(StepError::Message(format!("{} has no program", component.name)));
         }
         (given, _) => given.to_vec(),
     };
@@ -136,11 +120,7 @@ fn json(words: &[String]) -> String {
 }
 
 fn program_path(recipe: &ImageRecipe, program: &str) -> String {
-    recipe
-        .places
-        .get(program)
-        .cloned()
-        .unwrap_or_else(|| format!("{PROGRAMS}/{program}"))
+    recipe.places.get(program).cloned().unwrap_or_else(|| format!("{PROGRAMS}/{program}"))
 }
 
 /// An absolute path of the image, below the folder that becomes its root.

@@ -36,25 +36,10 @@ pub(super) fn build(
     build_bare(bundle, component, recipe, &bare, log)?;
     let facts = serde_json::to_string(&facts(bundle)?).unwrap_or_default();
     let result = first_reference(component)?;
-    let labels = [
-        (CONTENT_LABEL, key.as_str()),
-        (KUBEADM_LABEL, facts.as_str()),
-    ];
-    let entrypoint = component
-        .image
-        .as_ref()
-        .map(|image| image.entrypoint.clone())
-        .unwrap_or_default();
-    preload(
-        bundle,
-        &Mode::Bundle,
-        recipe,
-        &bare,
-        &result,
-        &entrypoint,
-        &labels,
-        log,
-    )
+    let labels = [(CONTENT_LABEL, key.as_str()), (KUBEADM_LABEL, facts.as_str())];
+    let entrypoint =
+        component.image.as_ref().map(|image| image.entrypoint.clone()).unwrap_or_default();
+    preload(bundle, &Mode::Bundle, recipe, &bare, &result, &entrypoint, &labels, log)
 }
 
 /// Puts the images that a cluster needs into a published node image.
@@ -71,16 +56,7 @@ pub(super) fn extend_published(
         .ok_or_else(|| StepError::Message(format!("{published} is not here")))?;
     let result = bundle.resolve(mode, first_name(component)?)?;
     let labels = [(CONTENT_LABEL, key.as_str())];
-    preload(
-        bundle,
-        mode,
-        recipe,
-        published,
-        &result,
-        &seen.entrypoint(),
-        &labels,
-        log,
-    )
+    preload(bundle, mode, recipe, published, &result, &seen.entrypoint(), &labels, log)
 }
 
 fn build_bare(
@@ -92,15 +68,8 @@ fn build_bare(
 ) -> Result<(), StepError> {
     let context = scratch(bundle)?;
     let root = context.path().join("root");
-    link(
-        &part(bundle, &recipe.rootfs)?.join(ARCHIVE),
-        &context.path().join(ARCHIVE),
-    )?;
-    let files = bundle
-        .workspace()
-        .kind_config()
-        .join(&recipe.folder)
-        .join(FILES);
+    link(&part(bundle, &recipe.rootfs)?.join(ARCHIVE), &context.path().join(ARCHIVE))?;
+    let files = bundle.workspace().kind_config().join(&recipe.folder).join(FILES);
     for file in files_below(&files)? {
         let to = root.join(file.strip_prefix(&files).unwrap_or(&file));
         fs::create_dir_all(to.parent().unwrap_or(&to))
@@ -113,18 +82,10 @@ fn build_bare(
         make_link(&root, &format!("/usr/bin/{name}"), "kubernetes")?;
     }
     for name in CNI_PLUGINS {
-        make_link(
-            &root,
-            &format!("/opt/cni/bin/{name}"),
-            &format!("/usr/lib/cni/{name}"),
-        )?;
+        make_link(&root, &format!("/opt/cni/bin/{name}"), &format!("/usr/lib/cni/{name}"))?;
     }
     let unit = "/etc/systemd/system/kubelet.service";
-    make_link(
-        &root,
-        "/etc/systemd/system/multi-user.target.wants/kubelet.service",
-        unit,
-    )?;
+    make_link(&root, "/etc/systemd/system/multi-user.target.wants/kubelet.service", unit)?;
     let pause = component_tag(bundle, "pause")?;
     let config = under(&root, "/etc/containerd/config.toml");
     let text = fs::read_to_string(&config).map_err(BuildError::files("read", &config))?;
@@ -136,10 +97,7 @@ fn build_bare(
     Ok(image::build(context.path(), &[tag.to_owned()], &[], log)?)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two callers that differ in each of them"
-)]
+#[expect(clippy::too_many_arguments, reason = "two callers that differ in each of them")]
 fn preload(
     bundle: &Bundle,
     mode: &Mode,
@@ -152,31 +110,16 @@ fn preload(
 ) -> Result<(), StepError> {
     let folder = scratch(bundle)?;
     let archive = folder.path().join("images.tar");
-    let carried = preloaded(bundle.lock(), mode)
-        .into_iter()
-        .flat_map(Component::image_names);
-    let references: Vec<String> = carried
-        .map(|name| bundle.resolve(mode, name))
-        .collect::<Result<_, _>>()?;
+    let carried = preloaded(bundle.lock(), mode).into_iter().flat_map(Component::image_names);
+    let references: Vec<String> =
+        carried.map(|name| bundle.resolve(mode, name)).collect::<Result<_, _>>()?;
     image::save(&references, &archive, log)?;
-    let path = bundle
-        .workspace()
-        .kind_config()
-        .join(&recipe.folder)
-        .join(PRELOAD);
+    let path = bundle.workspace().kind_config().join(&recipe.folder).join(PRELOAD);
     let script = fs::read_to_string(&path).map_err(BuildError::files("read", &path))?;
     let (script, archive) = (script.as_str(), archive.as_path());
     let owner = bundle.workspace().owner();
-    let commit = Commit {
-        image,
-        script,
-        archive,
-        entrypoint,
-        labels,
-        owner: owner.short(),
-        result,
-        log,
-    };
+    let commit =
+        Commit { image, script, archive, entrypoint, labels, owner: owner.short(), result, log };
     Ok(image::run_and_commit(&commit)?)
 }
 
@@ -204,20 +147,12 @@ fn part(bundle: &Bundle, name: &str) -> Result<std::path::PathBuf, StepError> {
 
 fn first_reference(component: &Component) -> Result<String, StepError> {
     let missing = || StepError::Message(format!("{} has no image name", component.name));
-    component
-        .local_references()
-        .into_iter()
-        .next()
-        .ok_or_else(missing)
+    component.local_references().into_iter().next().ok_or_else(missing)
 }
 
 fn first_name(component: &Component) -> Result<&str, StepError> {
     let missing = || StepError::Message(format!("{} has no image name", component.name));
-    component
-        .image_names()
-        .into_iter()
-        .next()
-        .ok_or_else(missing)
+    component.image_names().into_iter().next().ok_or_else(missing)
 }
 
 fn make_link(root: &Path, path: &str, target: &str) -> Result<(), BuildError> {

@@ -44,30 +44,14 @@ impl Bundle {
         self.store().sweep()?;
         // Unfinished contexts of an interrupted build; if they stay, they only take space.
         let _ = std::fs::remove_dir_all(self.workspace().scratch());
-        let run = Run {
-            bundle: self,
-            mode: &request.mode,
-            progress,
-            state: Mutex::default(),
-        };
-        progress.event(&ProgressEvent::Planned {
-            steps: steps(&plan),
-        });
+        let run = Run { bundle: self, mode: &request.mode, progress, state: Mutex::default() };
+        progress.event(&ProgressEvent::Planned { steps: steps(&plan) });
         run.all(&plan);
-        let state = run
-            .state
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let state = run.state.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !state.failures.is_empty() {
-            return Err(BuildError::Components {
-                failures: state.failures,
-            });
+            return Err(BuildError::Components { failures: state.failures });
         }
-        Ok(BuildReport {
-            made: state.made,
-            reused: state.reused,
-            duration: start.elapsed(),
-        })
+        Ok(BuildReport { made: state.made, reused: state.reused, duration: start.elapsed() })
     }
 }
 
@@ -132,10 +116,7 @@ impl Run<'_> {
                 _ => {}
             }
         }
-        if plan
-            .items
-            .iter()
-            .any(|(component, _)| component.image.is_some())
+        if plan.items.iter().any(|(component, _)| component.image.is_some())
             && self.state().made > 0
         {
             self.prune();
@@ -171,9 +152,7 @@ impl Run<'_> {
                 Recipe::Node(_) => {}
             }
             let record = store.finish(name, &key, start.elapsed())?;
-            Ok(Outcome::Made {
-                bytes: record.bytes,
-            })
+            Ok(Outcome::Made { bytes: record.bytes })
         });
     }
 
@@ -220,9 +199,7 @@ impl Run<'_> {
             }
             announce();
             image::build(self.bundle, component, recipe, &key, log)?;
-            Ok(Outcome::Made {
-                bytes: size_of(&names)?,
-            })
+            Ok(Outcome::Made { bytes: size_of(&names)? })
         });
     }
 
@@ -260,9 +237,7 @@ impl Run<'_> {
                 )?,
                 _ => node::build(self.bundle, component, recipe, &key, log)?,
             }
-            Ok(Outcome::Made {
-                bytes: size_of(&names)?,
-            })
+            Ok(Outcome::Made { bytes: size_of(&names)? })
         });
     }
 
@@ -272,9 +247,8 @@ impl Run<'_> {
         let mut state = self.state();
         let needs = component.needs();
         let parts = [component.name.as_str()].into_iter().chain(needs);
-        let Some(failed) = parts
-            .chain(also.iter().copied())
-            .find(|name| state.failed.contains(*name))
+        let Some(failed) =
+            parts.chain(also.iter().copied()).find(|name| state.failed.contains(*name))
         else {
             return false;
         };
@@ -291,17 +265,9 @@ impl Run<'_> {
         name: &'static str,
         work: impl FnOnce(&std::path::Path, &dyn Fn()) -> Result<Outcome, StepError>,
     ) {
-        let log = self
-            .bundle
-            .workspace()
-            .logs()
-            .join(format!("{}-{name}.log", component.name));
+        let log = self.bundle.workspace().logs().join(format!("{}-{name}.log", component.name));
         let announce_log = log.clone();
-        let step = Step {
-            component: &component.name,
-            name,
-            log,
-        };
+        let step = Step { component: &component.name, name, log };
         let result = step.run(self.progress, |announce| {
             let fresh = || {
                 // A log tells of one run; what an earlier one wrote would only mislead.
@@ -323,9 +289,7 @@ impl Run<'_> {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic elsewhere leaves the lists as they are, which is good enough to report them.
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -338,11 +302,7 @@ fn is_current(names: &[String], key: &Key) -> Result<bool, StepError> {
 }
 
 fn size_of(names: &[String]) -> Result<u64, StepError> {
-    Ok(docker_image::inspect(names)?
-        .values()
-        .map(|image| image.size)
-        .max()
-        .unwrap_or(0))
+    Ok(docker_image::inspect(names)?.values().map(|image| image.size).max().unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -51,11 +51,7 @@ impl Step<'_> {
         let (component, step, log) = (self.component, self.name, self.log.as_path());
         let start = Instant::now();
         let announce = || {
-            progress.event(&ProgressEvent::Started {
-                component,
-                step,
-                log: Some(log),
-            });
+            progress.event(&ProgressEvent::Started { component, step, log: Some(log) });
         };
         match work(&announce) {
             Ok(Outcome::Reused) => {
@@ -64,28 +60,15 @@ impl Step<'_> {
             }
             Ok(Outcome::Made { bytes }) => {
                 let duration = start.elapsed();
-                progress.event(&ProgressEvent::Finished {
-                    component,
-                    step,
-                    duration,
-                    bytes,
-                });
+                progress.event(&ProgressEvent::Finished { component, step, duration, bytes });
                 Ok(true)
             }
             Err(error) => {
                 let message = with_causes(&error);
                 let log = log.is_file().then_some(log);
-                progress.event(&ProgressEvent::Failed {
-                    component,
-                    message: &message,
-                    log,
-                });
+                progress.event(&ProgressEvent::Failed { component, message: &message, log });
                 let (component, log) = (component.to_owned(), log.map(Into::into));
-                Err(ComponentFailure {
-                    component,
-                    message,
-                    log,
-                })
+                Err(ComponentFailure { component, message, log })
             }
         }
     }

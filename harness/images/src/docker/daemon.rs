@@ -26,11 +26,7 @@ pub enum ShimState {
 /// The wrapper that a configuration names, if it makes it the default runtime.
 fn configured_shim(config: &Value) -> Option<PathBuf> {
     let default = config.get("default-runtime")?.as_str()?;
-    let path = config
-        .get("runtimes")?
-        .get(default)?
-        .get("path")?
-        .as_str()?;
+    let path = config.get("runtimes")?.get(default)?.get("path")?.as_str()?;
     (default == RUNTIME).then(|| PathBuf::from(path))
 }
 
@@ -70,10 +66,8 @@ pub(crate) fn install_shim(
         return Ok(ShimState::InPlace);
     }
     let shim = cache.join("bin").join(crate::shim::SHIM_NAME);
-    replace_file(&shim, |temporary| {
-        std::fs::copy(program, temporary).map(drop)
-    })
-    .map_err(failed(&shim))?;
+    replace_file(&shim, |temporary| std::fs::copy(program, temporary).map(drop))
+        .map_err(failed(&shim))?;
     let text = serde_json::to_vec_pretty(&with_shim(config, &shim)).unwrap_or_default();
     replace_file(config_path, |temporary| std::fs::write(temporary, &text))
         .map_err(failed(config_path))?;
@@ -118,10 +112,7 @@ mod tests {
     #[test]
     fn writes_once_and_again_when_the_copy_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let (config, program) = (
-            dir.path().join("etc/daemon.json"),
-            dir.path().join("program"),
-        );
+        let (config, program) = (dir.path().join("etc/daemon.json"), dir.path().join("program"));
         std::fs::write(&program, "binary").unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let install = || install_shim(&config, &program, dir.path()).unwrap();
@@ -137,12 +128,7 @@ mod tests {
         let config = dir.path().join("daemon.json");
         std::fs::write(&config, "{ half").unwrap();
         let error = install_shim(&config, Path::new("/bin/sh"), dir.path()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("failed to configure Docker in"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("failed to configure Docker in"), "{error}");
         assert_eq!(std::fs::read_to_string(&config).unwrap(), "{ half");
     }
 }

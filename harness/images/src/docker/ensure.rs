@@ -85,11 +85,7 @@ impl EnsureOptions {
         let program = std::env::current_exe()?;
         let small = program.with_file_name(crate::shim::SHIM_NAME);
         let shim_program = if small.is_file() { small } else { program };
-        Ok(Self {
-            install: Install::Allowed,
-            cache: cache.into(),
-            shim_program,
-        })
+        Ok(Self { install: Install::Allowed, cache: cache.into(), shim_program })
     }
 }
 
@@ -120,13 +116,7 @@ pub fn ensure(options: &EnsureOptions) -> Result<EnsureReport, DockerError> {
     let mut notes = Vec::new();
     if let Ok(version) = server_version() {
         let shim = shim_of_running_daemon(options, &mut notes)?;
-        return Ok(EnsureReport {
-            version,
-            installed: false,
-            started: false,
-            shim,
-            notes,
-        });
+        return Ok(EnsureReport { version, installed: false, started: false, shim, notes });
     }
     let missing = refuse_unless_possible(options)?;
     // The configuration comes first, as an installation may start the daemon by itself.
@@ -139,30 +129,17 @@ pub fn ensure(options: &EnsureOptions) -> Result<EnsureReport, DockerError> {
     if shim != ShimState::NotNeeded && default_runtime()? != RUNTIME {
         reload()?;
     }
-    Ok(EnsureReport {
-        version,
-        installed: missing,
-        started: true,
-        shim,
-        notes,
-    })
+    Ok(EnsureReport { version, installed: missing, started: true, shim, notes })
 }
 
 /// Whether Docker must be installed, or why nothing can be done from here.
 fn refuse_unless_possible(options: &EnsureOptions) -> Result<bool, DockerError> {
     let missing = find_program("dockerd").is_none() || find_program("docker").is_none();
     if let Some(remote) = std::env::var_os("DOCKER_HOST") {
-        let reason = format!(
-            "nothing answers at DOCKER_HOST={}",
-            remote.to_string_lossy()
-        );
+        let reason = format!("nothing answers at DOCKER_HOST={}", remote.to_string_lossy());
         return Err(absent(reason, "start that daemon, or unset DOCKER_HOST"));
     }
-    let state = if missing {
-        "Docker is not installed"
-    } else {
-        "the daemon does not answer"
-    };
+    let state = if missing { "Docker is not installed" } else { "the daemon does not answer" };
     if options.install == Install::Forbidden || !host::is_root() {
         let hint = if missing {
             "install Docker Engine, or run this as root on Debian or Ubuntu"
@@ -181,24 +158,13 @@ fn refuse_unless_possible(options: &EnsureOptions) -> Result<bool, DockerError> 
 }
 
 fn absent(reason: String, hint: &str) -> DockerError {
-    DockerError::Absent {
-        reason,
-        hint: hint.to_owned(),
-    }
+    DockerError::Absent { reason, hint: hint.to_owned() }
 }
 
 /// Installs Debian packages; the index is refreshed only where the first attempt fails.
 pub(crate) fn install_packages(packages: &[&str]) -> Result<(), ToolError> {
-    let apt = || {
-        Tool::new("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .timeout(INSTALL)
-    };
-    let install = || {
-        apt()
-            .args(["install", "--yes", "--quiet"])
-            .args(packages.iter().copied())
-    };
+    let apt = || Tool::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").timeout(INSTALL);
+    let install = || apt().args(["install", "--yes", "--quiet"]).args(packages.iter().copied());
     if install().run().is_ok() {
         return Ok(());
     }
@@ -283,23 +249,14 @@ fn reload() -> Result<(), DockerError> {
 fn start(options: &EnsureOptions, notes: &mut Vec<String>) -> Result<String, DockerError> {
     let log = options.cache.join("logs/dockerd.log");
     if host::has_systemd() {
-        Tool::new("systemctl")
-            .args(["start", "docker"])
-            .timeout(START)
-            .run()?;
+        Tool::new("systemctl").args(["start", "docker"]).timeout(START).run()?;
         notes.push("Started Docker (systemctl start docker).".to_owned());
     } else {
         // A session of its own, so that the daemon outlives this process and its terminal.
-        Tool::new("setsid")
-            .args(["--fork", "dockerd"])
-            .dir("/")
-            .log_to(&log)
-            .run()?;
+        Tool::new("setsid").args(["--fork", "dockerd"]).dir("/").log_to(&log).run()?;
         notes.push(format!("Started dockerd; its log is {}.", log.display()));
     }
-    let answer = poll(START, || {
-        server_version().map_err(|error| error.to_string())
-    });
+    let answer = poll(START, || server_version().map_err(|error| error.to_string()));
     answer.map_err(|last| DockerError::Silent { last, log })
 }
 
@@ -339,10 +296,7 @@ mod tests {
         let error = absent("Docker is not installed".to_owned(), "install it");
         let expected = "failed to find a Docker daemon: Docker is not installed (hint: install it)";
         assert_eq!(error.to_string(), expected);
-        let error = DockerError::Silent {
-            last: "no".to_owned(),
-            log: "/l".into(),
-        };
+        let error = DockerError::Silent { last: "no".to_owned(), log: "/l".into() };
         let expected = "failed to start Docker: no answer within 90 s (last: no; log: /l)";
         assert_eq!(error.to_string(), expected);
     }

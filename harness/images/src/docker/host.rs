@@ -59,9 +59,7 @@ impl Capabilities {
 
     /// Whether it holds the capability of this full name (`CAP_KILL`).
     pub(crate) fn has(self, name: &str) -> bool {
-        let number = NAMES
-            .iter()
-            .position(|known| name.strip_prefix("CAP_") == Some(known));
+        let number = NAMES.iter().position(|known| name.strip_prefix("CAP_") == Some(known));
         number.is_some_and(|number| self.0 >> number & 1 == 1)
     }
 }
@@ -88,9 +86,7 @@ pub(crate) fn has_apt() -> bool {
 }
 
 fn parse_bounding(status: &str) -> Option<Capabilities> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapBnd:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("CapBnd:"))?;
     u64::from_str_radix(line.trim(), 16).ok().map(Capabilities)
 }
 

@@ -46,19 +46,11 @@ pub(crate) struct Config {
 
 impl Inspected {
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
-        self.config
-            .as_ref()?
-            .labels
-            .as_ref()?
-            .get(name)
-            .map(String::as_str)
+        self.config.as_ref()?.labels.as_ref()?.get(name).map(String::as_str)
     }
 
     pub(crate) fn entrypoint(&self) -> Vec<String> {
-        self.config
-            .as_ref()
-            .and_then(|config| config.entrypoint.clone())
-            .unwrap_or_default()
+        self.config.as_ref().and_then(|config| config.entrypoint.clone()).unwrap_or_default()
     }
 }
 
@@ -77,9 +69,7 @@ pub(crate) fn inspect(references: &[String]) -> Result<BTreeMap<String, Inspecte
         return Ok(BTreeMap::new());
     }
     // It ends with 1 where one is missing, and still lists the others.
-    let output = docker(["image", "inspect"], None)
-        .args(references)
-        .run_unchecked()?;
+    let output = docker(["image", "inspect"], None).args(references).run_unchecked()?;
     let found: Vec<Inspected> = match serde_json::from_slice(&output.stdout) {
         Ok(found) => found,
         Err(_) => return Err(no_answer(&output)),
@@ -137,9 +127,7 @@ pub(crate) fn tag(image: &str, name: &str) -> Result<(), DockerError> {
 
 /// Pulls an image.
 pub(crate) fn pull(reference: &str, log: Option<&Path>) -> Result<(), DockerError> {
-    docker(["pull", "--quiet", reference], log)
-        .timeout(TRANSFER)
-        .run()?;
+    docker(["pull", "--quiet", reference], log).timeout(TRANSFER).run()?;
     Ok(())
 }
 
@@ -151,10 +139,7 @@ pub(crate) fn push(reference: &str) -> Result<(), DockerError> {
 
 /// Writes images to one archive, in which common layers are there once.
 pub(crate) fn save(references: &[String], file: &Path, log: &Path) -> Result<(), DockerError> {
-    docker(["save", "--output"], Some(log))
-        .arg(file)
-        .args(references)
-        .run()?;
+    docker(["save", "--output"], Some(log)).arg(file).args(references).run()?;
     Ok(())
 }
 
@@ -193,15 +178,7 @@ pub(crate) fn run_and_commit(commit: &Commit<'_>) -> Result<(), DockerError> {
     let name = format!("partywall-build-{}", commit.owner);
     let remove = || docker(["rm", "--force", "--volumes", &name], Some(commit.log)).run_unchecked();
     remove()?;
-    let run = [
-        "run",
-        "--interactive",
-        "--privileged",
-        "--network",
-        "none",
-        "--name",
-        &name,
-    ];
+    let run = ["run", "--interactive", "--privileged", "--network", "none", "--name", &name];
     let places = ["--tmpfs", "/tmp", "--tmpfs", "/run"];
     let ran = docker(run, Some(commit.log))
         .args(places)

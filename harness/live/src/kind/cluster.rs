@@ -91,9 +91,7 @@ pub(crate) async fn load_agent(session: &Session) -> Result<(), UpError> {
 }
 
 /// Remove containers of ours.
-pub(crate) async fn remove(
-    containers: &[String],
-) -> Result<(), partywall_tool::ToolError> {
+pub(crate) async fn remove(containers: &[String]) -> Result<(), partywall_tool::ToolError> {
     if containers.is_empty() {
         return Ok(());
     }

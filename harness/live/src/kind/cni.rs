@@ -61,9 +61,7 @@ fn is_ready(node: &Node) -> bool {
 
 /// Each node reaches the other nodes' pods by their node; there is no overlay and no BGP.
 async fn routes(client: &Client) -> Result<(), UpError> {
-    let failed = |action| {
-        move |source| UpError::Cluster { action, source: Box::new(source) }
-    };
+    let failed = |action| move |source| UpError::Cluster { action, source: Box::new(source) };
     let all = ListParams::default();
     let nodes = Api::<Node>::all(client.clone()).list(&all).await;
     let nodes = nodes.map_err(failed("list the nodes"))?;
@@ -75,7 +73,9 @@ async fn routes(client: &Client) -> Result<(), UpError> {
     for pod in felix.map_err(failed("list Calico's pods"))? {
         let here = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
         for other in nodes.iter().filter(|node| node.name_any() != here) {
-            let Some((range, address)) = place(other) else { continue };
+            let Some((range, address)) = place(other) else {
+                continue;
+            };
             let route = ["ip", "route", "replace", &range, "via", &address];
             exec(client, "kube-system", &pod.name_any(), &route)
                 .await

@@ -56,7 +56,9 @@ async fn docker_info() -> Result<Value, UpError> {
     let output = match asked {
         Ok(output) => output,
         Err(ToolError::NotFound { .. }) => return Err(UpError::DockerAbsent),
-        Err(error) => return Err(UpError::DockerSilent { detail: error.to_string() }),
+        Err(error) => {
+            return Err(UpError::DockerSilent { detail: error.to_string() });
+        }
     };
     let info: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     // `docker info` ends with 0 also when only the client answered.

@@ -123,6 +123,9 @@ pub enum UpError {
     /// The layout was not pushed.
     #[error(transparent)]
     Push(#[from] PushError),
+    /// Another layout could not be taken out.
+    #[error(transparent)]
+    Clear(#[from] crate::clear::ClearError),
     /// The layout could not be followed.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),

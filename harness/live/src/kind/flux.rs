@@ -16,8 +16,7 @@ use crate::session::Session;
 use crate::wait::{Poll, Wait};
 
 pub(crate) const NAMESPACE: &str = "flux-system";
-const CONTROLLERS: [&str; 3] =
-    ["source-controller", "kustomize-controller", "helm-controller"];
+const CONTROLLERS: [&str; 3] = ["source-controller", "kustomize-controller", "helm-controller"];
 
 /// Install Flux; its pods start as soon as the pod network is there.
 pub(crate) async fn install(client: &Client, session: &Session) -> Result<(), UpError> {

@@ -34,15 +34,17 @@ pub(crate) async fn ensure(session: &Session, existing: &[String]) -> Result<Git
             password
         }
     };
-    start(session, &name, &password).await.map_err(|source| UpError::GitServer {
-        source: Box::new(source),
-    })
+    start(session, &name, &password)
+        .await
+        .map_err(|source| UpError::GitServer { source: Box::new(source) })
 }
 
 /// Whether the server still holds what was pushed last. Its repositories live in the container,
 /// so a container that was made anew is empty.
 pub(crate) async fn holds(session: &Session, server: &GitServer) -> bool {
-    let Some(pushed) = &session.pushed else { return false };
+    let Some(pushed) = &session.pushed else {
+        return false;
+    };
     let asks = pushed.repositories.iter().map(|repository| {
         let url = format!("{}/{}.git", server.host_url, repository.name);
         let tool = Tool::new("git")

@@ -15,8 +15,8 @@ mod up;
 
 pub use doctor::{Finding, doctor};
 pub use down::{Removed, down};
-pub use provision::{Kind, KindError};
 pub use error::{DownError, ErrorKind, UpError};
+pub use provision::{Kind, KindError};
 pub use up::{Up, up};
 
 pub(crate) use flux::NAMESPACE as FLUX_NAMESPACE;

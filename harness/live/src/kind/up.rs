@@ -13,6 +13,7 @@ use super::ownership::{Found, find};
 use super::{cni, flux, git_server};
 use crate::apply::apply_all;
 use crate::canary::{CanaryReport, canary};
+use crate::clear::clear as clear_layout;
 use crate::manifests::{CANARY, objects_with_images};
 use crate::progress::{Clock, Phase, PhaseTime, Progress};
 use crate::push::{
@@ -225,6 +226,11 @@ async fn resume(
     session.git = Some(git);
     let digest = layout_digest(&spec.layout, &PushOptions::default())?;
     let same_layout = same_server && session.layout_digest.as_ref() == Some(&digest);
+    if !same_layout && session.layout.as_ref() != Some(&spec.layout.identity()) {
+        // What another layout left (rights above all) must not hide what this one lacks.
+        clock.says(Phase::Push, "taking the other layout out of the cluster");
+        clear_layout(&client).await?;
+    }
     let pushed = match session.pushed.clone().filter(|_| same_layout) {
         Some(pushed) => pushed,
         None => push(&mut session, &spec.layout, clock).await?,

@@ -101,7 +101,8 @@ impl LiveCluster {
             Probe::Reach(probe) => Some(probe),
             _ => None,
         });
-        reach::observe(&self.client, &self.streams, &known.inventory, &probes, &batch.answered).await
+        reach::observe(&self.client, &self.streams, &known.inventory, &probes, &batch.answered)
+            .await
     }
 
     async fn deliver(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {

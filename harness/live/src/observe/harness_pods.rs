@@ -32,6 +32,9 @@ pub(crate) enum HarnessPodError {
     /// The API server refused one.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The API server does not say what stands.
+    #[error("failed to list the pods: {0}")]
+    Listing(#[source] Box<kube::Error>),
     /// One does not run.
     #[error(transparent)]
     NotRunning(#[from] WaitError<std::convert::Infallible>),
@@ -44,10 +47,13 @@ pub(super) async fn ensure(
     existing: &BTreeSet<String>,
     agent_image: &str,
 ) -> Result<(), HarnessPodError> {
-    apply_all(client, &[object(json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": OPEN_NAMESPACE, "labels": {HARNESS_LABEL: "open"}},
-    }))])
+    apply_all(
+        client,
+        &[object(json!({
+            "apiVersion": "v1", "kind": "Namespace",
+            "metadata": {"name": OPEN_NAMESPACE, "labels": {HARNESS_LABEL: "open"}},
+        }))],
+    )
     .await?;
     let mut wanted = vec![
         (OPEN_NAMESPACE.to_string(), OPEN_CLIENT_NAME),

@@ -11,7 +11,7 @@ use partywall_agent::protocol::{Ask, Reply};
 use partywall_core::inventory::{Inventory, Node, Pod, PodName, Role, Service, ServicePort};
 use partywall_core::port::{Port, Transport};
 
-use super::harness_pods::{CLIENT_NAME, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME};
+use super::harness_pods::{CLIENT_NAME, DECOY, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME};
 use super::streams::Streams;
 use super::twin::TWIN_OF;
 
@@ -44,26 +44,35 @@ pub(super) async fn read(
     })
 }
 
-/// Ask every agent which decoys it has.
-pub(super) async fn learn_decoys(inventory: &mut Inventory, streams: &Streams) -> Vec<String> {
+/// Ask every agent which decoys it has. One that stays silent is taken to have the decoy that
+/// agents have by default: its cells then lack a control and are undetermined, not missing.
+pub(super) async fn learn_decoys(inventory: &mut Inventory, streams: &Streams) {
     let agents = inventory.pods.iter().filter(|pod| pod.agent);
-    let questions: BTreeMap<PodName, Vec<Ask>> =
-        agents.map(|pod| (pod.name.clone(), vec![Ask::Listening])).collect();
-    let mut answers = streams.ask_all(questions, LISTENING_LIMIT).await;
-    let mut silent = Vec::new();
-    for pod in inventory.pods.iter_mut().filter(|pod| pod.agent) {
-        match answers.remove(&pod.name).and_then(|mut answers| answers.pop()) {
-            Some(Ok(Reply::Listening(listening))) => {
-                let decoys = listening.iter().filter(|port| port.decoy);
-                pod.decoys = decoys
-                    .map(|port| Port { number: port.port, transport: port.transport })
-                    .collect();
+    let mut open: Vec<PodName> = agents.map(|pod| pod.name.clone()).collect();
+    for _attempt in 0..2 {
+        let questions: BTreeMap<PodName, Vec<Ask>> =
+            open.drain(..).map(|pod| (pod, vec![Ask::Listening])).collect();
+        for (pod, mut answers) in streams.ask_all(questions, LISTENING_LIMIT).await {
+            match answers.pop() {
+                Some(Ok(Reply::Listening(listening))) => {
+                    let decoys = listening.iter().filter(|port| port.decoy);
+                    let ports =
+                        decoys.map(|port| Port { number: port.port, transport: port.transport });
+                    set_decoys(inventory, &pod, ports.collect());
+                }
+                _ => open.push(pod),
             }
-            Some(Err(detail)) => silent.push(format!("{}: {detail}", pod.name)),
-            _ => silent.push(format!("{}: no answer", pod.name)),
         }
     }
-    silent
+    for silent in open {
+        set_decoys(inventory, &silent, vec![Port::tcp(DECOY), Port::udp(DECOY)]);
+    }
+}
+
+fn set_decoys(inventory: &mut Inventory, name: &PodName, decoys: Vec<Port>) {
+    if let Some(pod) = inventory.pods.iter_mut().find(|pod| pod.name == *name) {
+        pod.decoys = decoys;
+    }
 }
 
 fn pod(found: &core_v1::Pod, agent_image: &str) -> Option<Pod> {

@@ -202,15 +202,13 @@ fn observation(reply: Result<ReachReply, String>, receipt: ReceiptState) -> Obse
             detail: reply.detail,
         }),
         // The client's answer is lost, but a server that has the nonce proves a leak.
-        Err(detail) if receipt == ReceiptState::Present => {
-            Observation::Reach(ReachObservation {
-                outcome: Outcome::ProbeError,
-                echoed: false,
-                receipt,
-                elapsed_us: 0,
-                detail,
-            })
-        }
+        Err(detail) if receipt == ReceiptState::Present => Observation::Reach(ReachObservation {
+            outcome: Outcome::ProbeError,
+            echoed: false,
+            receipt,
+            elapsed_us: 0,
+            detail,
+        }),
         Err(detail) => Observation::Failed { detail },
     }
 }

@@ -50,8 +50,11 @@ impl Vault<'_> {
     }
 
     async fn arrived(&self, tenant: &Tenant) -> Result<SecretObservation, String> {
-        let of_tenant =
-            self.session.expectations.iter().filter(|expectation| expectation.tenant == tenant.name);
+        let of_tenant = self
+            .session
+            .expectations
+            .iter()
+            .filter(|expectation| expectation.tenant == tenant.name);
         let expected: BTreeMap<String, String> =
             of_tenant.flat_map(|expectation| expectation.values.clone()).collect();
         let mut seen = BTreeMap::new();
@@ -134,7 +137,8 @@ impl Vault<'_> {
         // A finding in another tenant's folder is that tenant's; everything else is everybody's.
         let foreign = |file: &str| {
             let others = self.contract.tenants.iter().filter(|other| other.name != tenant.name);
-            let mut files = others.filter_map(|other| other.secrets.as_ref()).flat_map(|s| &s.files);
+            let mut files =
+                others.filter_map(|other| other.secrets.as_ref()).flat_map(|s| &s.files);
             files.any(|path| folder_of(path) == folder_of(file))
         };
         let findings = findings.into_iter().filter(|(place, _)| !foreign(&place.file)).collect();
@@ -214,7 +218,9 @@ impl Vault<'_> {
         let waited = until(format!("a status of {namespace}/{name}"), WRONG_KEY_WAIT, || async {
             let found = match kustomizations.get(name).await {
                 Ok(found) => found,
-                Err(error) => return Poll::<_, std::convert::Infallible>::not_yet(error.to_string()),
+                Err(error) => {
+                    return Poll::<_, std::convert::Infallible>::not_yet(error.to_string());
+                }
             };
             let conditions = found.data["status"]["conditions"].as_array().cloned();
             let conditions = conditions.unwrap_or_default();

@@ -41,11 +41,7 @@ impl<'a> Store<'a> {
     }
 
     /// The status and body of a query for everything whose name begins with `prefix`.
-    pub(super) async fn query(
-        &self,
-        org: Option<&str>,
-        prefix: &str,
-    ) -> Result<HttpReply, String> {
+    pub(super) async fn query(&self, org: Option<&str>, prefix: &str) -> Result<HttpReply, String> {
         let headers: BTreeMap<String, String> =
             org.map(|org| ("X-Scope-OrgID".to_string(), org.to_string())).into_iter().collect();
         let request = HttpRequest {
@@ -70,9 +66,9 @@ impl<'a> Store<'a> {
                  %7Bservice_name%3D~%22.%2B%22%7D%20%7C%3D%20%22{prefix}%22"
             ),
             // {__name__=~"prefix.*"}
-            Signal::Metric => format!(
-                "/prometheus/api/v1/query?query=%7B__name__%3D~%22{prefix}.%2A%22%7D"
-            ),
+            Signal::Metric => {
+                format!("/prometheus/api/v1/query?query=%7B__name__%3D~%22{prefix}.%2A%22%7D")
+            }
         }
     }
 }

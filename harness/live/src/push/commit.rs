@@ -47,10 +47,8 @@ pub(crate) async fn commit(
     target: &Target<'_>,
     unchanged: Unchanged,
 ) -> Result<String, PushError> {
-    let failed = |source: ToolError| PushError::Commit {
-        repository: target.repository.to_string(),
-        source,
-    };
+    let failed =
+        |source: ToolError| PushError::Commit { repository: target.repository.to_string(), source };
     if !folder.join(".git").is_dir() {
         let init = git(folder).args(["init", "--quiet", "--initial-branch", "main"]);
         run(init).await.map_err(failed)?;
@@ -87,10 +85,9 @@ pub(crate) async fn push(folder: &Path, target: &Target<'_>) -> Result<(), PushE
         .redact(token)
         .redact(target.password);
     let pushed = run(tool.timeout(std::time::Duration::from_secs(30))).await;
-    pushed.map(|_output| ()).map_err(|source| PushError::Refused {
-        repository: target.repository.to_string(),
-        source,
-    })
+    pushed
+        .map(|_output| ())
+        .map_err(|source| PushError::Refused { repository: target.repository.to_string(), source })
 }
 
 #[cfg(test)]

@@ -75,9 +75,8 @@ pub(crate) fn fresh(session: &Session, recipient: &str) -> Result<String, PushEr
 /// The private half of a fresh public key.
 pub(crate) fn private(session: &Session, public: &str) -> Result<String, PushError> {
     let path = session.file(&key_file(public));
-    std::fs::read_to_string(&path).map_err(|source| {
-        PushError::Session(SessionError::Io { action: "read", path, source })
-    })
+    std::fs::read_to_string(&path)
+        .map_err(|source| PushError::Session(SessionError::Io { action: "read", path, source }))
 }
 
 impl Session {

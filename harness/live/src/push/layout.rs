@@ -105,6 +105,7 @@ pub async fn push_layout(
     let commit = repositories.first().map(|first| first.commit.clone()).unwrap_or_default();
     let pushed = Pushed { commit, repositories };
     session.pushed = Some(pushed.clone());
+    session.layout = Some(layout.identity());
     session.layout_digest = Some(digest);
     session.save()?;
     Ok(pushed)
@@ -121,9 +122,7 @@ fn localise(
     let is_contract = |name: &Path| name == Path::new("partywall.yaml");
     let addresses: Vec<(String, String)> = sources
         .iter()
-        .filter_map(|source| {
-            Some((source.committed_url.clone()?, local_url(server, &source.name)))
-        })
+        .filter_map(|source| Some((source.committed_url.clone()?, local_url(server, &source.name))))
         .collect();
     let keys: Vec<(String, String)> = session
         .recipients
@@ -144,8 +143,7 @@ fn local_url(server: &GitServer, name: &str) -> String {
 
 fn sources(layout: &LayoutSpec, sync: Option<&str>) -> Vec<Source> {
     let own = layout.repositories.iter().find(|repository| is_layout(repository));
-    let committed_url =
-        own.map(|own| own.url.clone()).or_else(|| sync.and_then(git_url_of_sync));
+    let committed_url = own.map(|own| own.url.clone()).or_else(|| sync.and_then(git_url_of_sync));
     let own = Source {
         name: LAYOUT_REPOSITORY.to_string(),
         folder: layout.directory.clone(),

@@ -94,7 +94,9 @@ pub(crate) async fn encrypt_anew(
 
 /// The private keys that open the committed files.
 fn committed_keys(layout: &LayoutSpec) -> Result<String, PushError> {
-    let Some(folder) = &layout.keys else { return Ok(String::new()) };
+    let Some(folder) = &layout.keys else {
+        return Ok(String::new());
+    };
     let failed = |path: &Path, source| PushError::Layout { path: path.to_path_buf(), source };
     let mut keys = String::new();
     for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
@@ -156,13 +158,7 @@ impl Committed {
             "unencrypted_comment_regex",
         ];
         let rules = rules.into_iter().filter_map(rule).collect();
-        Ok(Self {
-            tenant: tenant.tenant.clone(),
-            name: name.to_string(),
-            text,
-            recipients,
-            rules,
-        })
+        Ok(Self { tenant: tenant.tenant.clone(), name: name.to_string(), text, recipients, rules })
     }
 
     /// The file for the session's keys, from the session's cache where it is unchanged.

@@ -70,10 +70,9 @@ fn copy(source: &Path, target: &Path, kind: fs::FileType) -> io::Result<()> {
 pub(crate) fn put(root: &Path, name: &str, content: Option<&str>) -> Result<(), PushError> {
     let path = root.join(name);
     let done = match content {
-        Some(text) => path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&path, text)),
+        Some(text) => {
+            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text))
+        }
         None => match fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,

@@ -77,8 +77,7 @@ pub async fn reconcile(
         if settled {
             let workloads = workloads(client).await.map_err(failed("list the workloads"))?;
             let flux_ready = objects.iter().all(|object| object.readiness == Readiness::Ready);
-            let rolled_out =
-                workloads.iter().all(|object| object.readiness == Readiness::Ready);
+            let rolled_out = workloads.iter().all(|object| object.readiness == Readiness::Ready);
             over = if flux_ready { rolled_out } else { over };
             objects.extend(workloads);
         }
@@ -90,7 +89,12 @@ pub async fn reconcile(
         if over || timed_out {
             let timed_out = timed_out && !over;
             let seconds = started.elapsed().as_secs_f64();
-            return Ok(ReconcileReport { commit: pushed.commit.clone(), objects, seconds, timed_out });
+            return Ok(ReconcileReport {
+                commit: pushed.commit.clone(),
+                objects,
+                seconds,
+                timed_out,
+            });
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -87,9 +87,7 @@ impl World {
                 condition["type"] == "Ready"
                     && condition["observedGeneration"].as_i64() == Some(generation)
             });
-            *kind == Flux::HelmRelease
-                && status["lastHandledReconcileAt"] == token
-                && !reported
+            *kind == Flux::HelmRelease && status["lastHandledReconcileAt"] == token && !reported
         };
         let name = |(_, object): &(Flux, DynamicObject)| {
             (object.namespace().unwrap_or_default(), object.name_any())
@@ -121,48 +119,14 @@ fn judge(
     commits: &BTreeMap<String, String>,
     token: &str,
 ) -> ObjectStatus {
-    let (spec, status) = (&object.data["spec"], &object.data["status"]);
-    let text = |value: &Value| value.as_str().map(str::to_string);
-    let (revision, attempted, commit) = match kind {
-        Flux::GitRepository => {
-            let revision = text(&status["artifact"]["revision"]);
-            (revision.clone(), revision, commits.get(&source_key("GitRepository", object)))
-        }
-        Flux::Kustomization => {
-            let source = source_of(spec, object);
-            let attempted = text(&status["lastAttemptedRevision"]);
-            (text(&status["lastAppliedRevision"]), attempted, commits.get(&source))
-        }
-        Flux::HelmRelease => (text(&status["lastAttemptedRevision"]), None, None),
-        _ => (text(&status["artifact"]["revision"]), None, None),
-    };
-    let at = |revision: &Option<String>| match (commit, revision) {
-        (Some(commit), Some(revision)) => revision.contains(commit.as_str()),
-        (Some(_), None) => false,
-        (None, _) => true,
-    };
-    let generation = object.metadata.generation.unwrap_or_default();
-    let observed = status["observedGeneration"].as_i64() == Some(generation);
-    // A release may have been judged before its values changed: it must have seen our request.
-    let asked = kind != Flux::HelmRelease || status["lastHandledReconcileAt"] == token;
-    let ready = ready_condition(status);
-    let suspended = spec["suspend"].as_bool() == Some(true);
+    let revisions = Revisions::of(kind, object, commits);
+    let ready = ready_condition(&object.data["status"]);
+    let suspended = object.data["spec"]["suspend"].as_bool() == Some(true);
     let readiness = match &ready {
         _ if object.metadata.deletion_timestamp.is_some() => Readiness::Pending,
         _ if suspended => Readiness::Failed,
         None => Readiness::Pending,
-        Some(found) if !observed && !reports_failure(found, generation) => {
-            not_observed(kind, found.status, found.reason)
-        }
-        Some(found) if found.status == "True" && at(&revision) && asked => Readiness::Ready,
-        Some(found) if found.status == "False" && WAITING.contains(&found.reason) => {
-            Readiness::Blocked
-        }
-        Some(found) if found.status == "False" && asked => {
-            let tried = kind == Flux::GitRepository || at(&attempted) || stalled(status);
-            if tried { Readiness::Failed } else { Readiness::Pending }
-        }
-        Some(_) => Readiness::Pending,
+        Some(found) => readiness(kind, object, found, &revisions, token),
     };
     let (reason, message) = match ready {
         _ if suspended => ("Suspended".to_string(), "it is suspended".to_string()),
@@ -172,7 +136,69 @@ fn judge(
     let name = object.name_any();
     let namespace = object.namespace().unwrap_or_default();
     let kind = kind.resource().kind;
-    ObjectStatus { kind, namespace, name, readiness, reason, message, revision }
+    ObjectStatus { kind, namespace, name, readiness, reason, message, revision: revisions.applied }
+}
+
+/// Which revisions an object has applied and tried, and the commit it must come to.
+struct Revisions<'a> {
+    applied: Option<String>,
+    attempted: Option<String>,
+    commit: Option<&'a String>,
+}
+
+impl<'a> Revisions<'a> {
+    fn of(kind: Flux, object: &DynamicObject, commits: &'a BTreeMap<String, String>) -> Self {
+        let status = &object.data["status"];
+        let text = |value: &Value| value.as_str().map(str::to_string);
+        let (applied, attempted, commit) = match kind {
+            Flux::GitRepository => {
+                let revision = text(&status["artifact"]["revision"]);
+                (revision.clone(), revision, commits.get(&source_key("GitRepository", object)))
+            }
+            Flux::Kustomization => {
+                let source = source_of(&object.data["spec"], object);
+                let attempted = text(&status["lastAttemptedRevision"]);
+                (text(&status["lastAppliedRevision"]), attempted, commits.get(&source))
+            }
+            Flux::HelmRelease => (text(&status["lastAttemptedRevision"]), None, None),
+            _ => (text(&status["artifact"]["revision"]), None, None),
+        };
+        Self { applied, attempted, commit }
+    }
+
+    fn at_commit(&self, revision: Option<&String>) -> bool {
+        match (self.commit, revision) {
+            (Some(commit), Some(revision)) => revision.contains(commit.as_str()),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+fn readiness(
+    kind: Flux,
+    object: &DynamicObject,
+    ready: &Ready<'_>,
+    revisions: &Revisions<'_>,
+    token: &str,
+) -> Readiness {
+    let status = &object.data["status"];
+    let generation = object.metadata.generation.unwrap_or_default();
+    let observed = status["observedGeneration"].as_i64() == Some(generation);
+    // A release may have been judged before its values changed: it must have seen our request.
+    let asked = kind != Flux::HelmRelease || status["lastHandledReconcileAt"] == token;
+    let applied = revisions.at_commit(revisions.applied.as_ref());
+    let attempted = revisions.at_commit(revisions.attempted.as_ref());
+    let tried = kind == Flux::GitRepository || attempted || stalled(status);
+    match ready.status {
+        _ if !observed && !reports_failure(ready, generation) => {
+            not_observed(kind, ready.status, ready.reason)
+        }
+        "True" if applied && asked => Readiness::Ready,
+        "False" if WAITING.contains(&ready.reason) => Readiness::Blocked,
+        "False" if asked && tried => Readiness::Failed,
+        _ => Readiness::Pending,
+    }
 }
 
 /// While it keeps trying, a controller leaves the object's own `observedGeneration` behind.
@@ -192,9 +218,10 @@ fn not_observed(kind: Flux, status: &str, reason: &str) -> Readiness {
 
 fn stalled(status: &Value) -> bool {
     let conditions = status["conditions"].as_array();
-    conditions.into_iter().flatten().any(|condition| {
-        condition["type"] == "Stalled" && condition["status"] == "True"
-    })
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Stalled" && condition["status"] == "True")
 }
 
 fn source_of(spec: &Value, object: &DynamicObject) -> String {

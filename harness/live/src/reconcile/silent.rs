@@ -45,7 +45,9 @@ impl Silence {
                     && status.name == *name
                     && status.readiness == Readiness::Pending
             };
-            let Some(status) = statuses.iter_mut().find(wanted) else { continue };
+            let Some(status) = statuses.iter_mut().find(wanted) else {
+                continue;
+            };
             if let Some(message) = last_error(&log, namespace, name) {
                 let denied = message.contains("cross-namespace references are not allowed");
                 status.reason = if denied { "AccessDenied" } else { "ReconcilerError" }.to_string();
@@ -76,7 +78,9 @@ fn last_error(log: &str, namespace: &str, name: &str) -> Option<String> {
             && event["name"] == name
             && event["error"].is_string()
     });
-    errors.next().and_then(|event| event["error"].as_str().map(crate::diagnose::cut_secrets))
+    errors
+        .next()
+        .and_then(|event| event["error"].as_str().map(crate::diagnose::cut_secrets))
         .map(|message| message.trim().to_string())
 }
 

@@ -52,7 +52,9 @@ pub(crate) async fn apply_sync(
 
 /// The local server asks nobody who reads; a reference to credentials must still resolve.
 async fn credentials(client: &Client, repository: &DynamicObject) -> Result<(), ReconcileError> {
-    let Some(name) = repository.data["spec"]["secretRef"]["name"].as_str() else { return Ok(()) };
+    let Some(name) = repository.data["spec"]["secretRef"]["name"].as_str() else {
+        return Ok(());
+    };
     let namespace = repository.namespace().unwrap_or_default();
     let failed = |source| ReconcileError::Cluster {
         action: "make the GitRepository's credentials",

@@ -1,8 +1,8 @@
 //! Rollouts: what a layout's workloads must show once Flux is done.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use kube::api::{Api, ListParams, ObjectMeta};
 use kube::Client;
+use kube::api::{Api, ListParams, ObjectMeta};
 
 use super::report::{ObjectStatus, Readiness};
 use crate::pods::{Stuck, stuck};
@@ -62,9 +62,9 @@ pub(crate) async fn workloads(client: &Client) -> Result<Vec<ObjectStatus>, kube
 fn explain(workloads: &mut [ObjectStatus], stuck: &[Stuck]) {
     for workload in workloads.iter_mut().filter(|one| one.readiness != Readiness::Ready) {
         let prefix = format!("{}-", workload.name);
-        let own = stuck.iter().find(|one| {
-            one.namespace == workload.namespace && one.pod.starts_with(&prefix)
-        });
+        let own = stuck
+            .iter()
+            .find(|one| one.namespace == workload.namespace && one.pod.starts_with(&prefix));
         if let Some(one) = own {
             workload.reason.clone_from(&one.reason);
             workload.message = format!("{}; {}: {}", workload.message, one.image, one.message);

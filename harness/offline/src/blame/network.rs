@@ -26,14 +26,8 @@ pub fn missing_egress(
         None => endpoint.split_once('/')?.0,
     };
     let pods = known.map(|known| &known.pods);
-    let near = Party {
-        namespace,
-        pods: None,
-    };
-    let far = Party {
-        namespace: target,
-        pods,
-    };
+    let near = Party { namespace, pods: None };
+    let far = Party { namespace: target, pods };
     let leave = format!("{tenant} may not leave to {endpoint} on {port}");
     let enter = format!("{endpoint} does not let {tenant} in on {port}");
     closed(layout, near, far, Side::Egress, port, &leave)
@@ -77,10 +71,7 @@ fn closed(
     let far = Far::new(layout, far.namespace, far.pods);
     let policies = policies(layout, home.namespace, side, home.pods);
     let rules = rules(&policies, home.namespace, side);
-    if rules
-        .iter()
-        .any(|rule| rule.is_about(&far) && rule.opens(port))
-    {
+    if rules.iter().any(|rule| rule.is_about(&far) && rule.opens(port)) {
         return None;
     }
     let about = rules.iter().filter(|rule| rule.is_about(&far));
@@ -102,9 +93,8 @@ fn closed(
         return Some(Blame { location, because });
     }
     // The policy with most rules is the one that lists what is allowed; a default deny has none.
-    let listing = policies
-        .iter()
-        .max_by_key(|policy| policy.root.items(&["spec", side.word()]).len())?;
+    let listing =
+        policies.iter().max_by_key(|policy| policy.root.items(&["spec", side.word()]).len())?;
     let location = key_of(layout, listing.locate(&["spec", side.word()]), side.word());
     let name = listing.name();
     let word = side.word();
@@ -124,29 +114,19 @@ fn narrow(
     let far = Far::new(layout, far.namespace, far.pods);
     let policies = policies(layout, home.namespace, side, home.pods);
     let rules = rules(&policies, home.namespace, side);
-    let mut open = rules
-        .iter()
-        .filter(|rule| rule.is_about(&far) && rule.opens(port))
-        .peekable();
+    let mut open = rules.iter().filter(|rule| rule.is_about(&far) && rule.opens(port)).peekable();
     let first = open.peek()?.location();
     let name = open.peek()?.policy.name().to_string();
     let is_narrow = far.is_unknown() && open.all(Rule::is_for_some);
-    let because = format!(
-        "{what}: this rule of `{name}` is for some pods of {} only",
-        far.namespace
-    );
-    is_narrow.then_some(Blame {
-        location: first,
-        because,
-    })
+    let because =
+        format!("{what}: this rule of `{name}` is for some pods of {} only", far.namespace);
+    is_narrow.then_some(Blame { location: first, because })
 }
 
 /// The line of a key whose value starts on the next line or on its own.
 fn key_of(layout: &Layout, value: SourceLocation, key: &str) -> SourceLocation {
     let above = SourceLocation::new(value.file.clone(), value.line.saturating_sub(1));
-    let is_key = layout
-        .line(&above)
-        .is_some_and(|line| line.trim() == format!("{key}:"));
+    let is_key = layout.line(&above).is_some_and(|line| line.trim() == format!("{key}:"));
     if is_key { above } else { value }
 }
 
@@ -164,10 +144,8 @@ pub fn open_wall(
         (Opening::Closed, Opening::Closed) => None,
         (Opening::At(mut blame), Opening::At(other)) => {
             // Either side alone would have stopped it: the reader needs both places.
-            blame.because = format!(
-                "{} (and {}: {})",
-                blame.because, other.location, other.because
-            );
+            blame.because =
+                format!("{} (and {}: {})", blame.because, other.location, other.because);
             Some(blame)
         }
         // A side that the layout does not write cannot be blamed; one that it closes neither.
@@ -191,29 +169,18 @@ fn opening(layout: &Layout, home: &str, far: &str, side: Side, port: Port) -> Op
     let opens = |rule: &&Rule<'_>| rule.is_about(&far) && rule.opens(port);
     let word = side.word();
     // A rule for some pods may be meant; one for all of them explains more.
-    if let Some(rule) = rules
-        .iter()
-        .filter(opens)
-        .min_by_key(|rule| rule.is_for_some())
-    {
+    if let Some(rule) = rules.iter().filter(opens).min_by_key(|rule| rule.is_for_some()) {
         let preposition = if side == Side::Egress { "to" } else { "from" };
         let whom = match far.namespace.as_str() {
             "" => "addresses outside the pod network",
             namespace => namespace,
         };
-        let some = if rule.is_for_some() {
-            "some pods of "
-        } else {
-            ""
-        };
+        let some = if rule.is_for_some() { "some pods of " } else { "" };
         let because = format!(
             "this {word} rule of `{}` opens {port} {preposition} {some}{whom}",
             rule.policy.name(),
         );
-        return Opening::At(Blame {
-            location: rule.location(),
-            because,
-        });
+        return Opening::At(Blame { location: rule.location(), because });
     }
     if policies.iter().any(|policy| selects_all(policy)) {
         return Opening::Closed;
@@ -221,11 +188,7 @@ fn opening(layout: &Layout, home: &str, far: &str, side: Side, port: Port) -> Op
     let Some(location) = layout.namespaces().remove(home) else {
         return Opening::Unwritten;
     };
-    let which = if policies.is_empty() {
-        "the pods"
-    } else {
-        "all pods"
-    };
+    let which = if policies.is_empty() { "the pods" } else { "all pods" };
     let because = format!("no NetworkPolicy selects {which} of {home} for {word}, so it is open");
     Opening::At(unlisted(layout, home, &because).unwrap_or(Blame { location, because }))
 }
@@ -233,17 +196,12 @@ fn opening(layout: &Layout, home: &str, far: &str, side: Side, port: Port) -> Op
 /// The list that should name a file with policies, where one lies beside it.
 fn unlisted(layout: &Layout, home: &str, what: &str) -> Option<Blame> {
     let left_out = left_out(layout, home);
-    let policy = left_out
-        .iter()
-        .find(|document| document.kind() == "NetworkPolicy")?;
+    let policy = left_out.iter().find(|document| document.kind() == "NetworkPolicy")?;
     let file = &policy.location.file;
     let kustomization = layout.kustomization_in(folder_of(file))?;
     let list = kustomization.locate(&["resources"]);
     let because = format!("{what}: {file} holds policies, and this list does not name it");
-    Some(Blame {
-        location: key_of(layout, list, "resources"),
-        because,
-    })
+    Some(Blame { location: key_of(layout, list, "resources"), because })
 }
 
 #[cfg(test)]

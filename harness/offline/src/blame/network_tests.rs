@@ -85,9 +85,7 @@ fn layout(policies_of_a: &str, policies_of_b: &str) -> Layout {
 }
 
 fn said(blame: Option<Blame>) -> String {
-    blame.map_or("none".to_string(), |blame| {
-        format!("{} {}", blame.location, blame.because)
-    })
+    blame.map_or("none".to_string(), |blame| format!("{} {}", blame.location, blame.because))
 }
 
 #[rstest]
@@ -113,21 +111,10 @@ fn names_the_far_side_where_the_near_one_is_open() {
         "kind: NetworkPolicy\nmetadata: {name: deny, namespace: shared-services}\nspec:\n  podSelector: {}\n  ingress: []\n".to_string(),
     );
     let layout = Layout::new(files).unwrap();
-    let blame = missing_egress(
-        &layout,
-        &contract,
-        "customer-a",
-        "a",
-        Port::tcp(8000),
-        "gateway",
-    )
-    .unwrap();
+    let blame =
+        missing_egress(&layout, &contract, "customer-a", "a", Port::tcp(8000), "gateway").unwrap();
     assert_eq!(blame.location.to_string(), "shared/np.yaml:5");
-    assert!(
-        blame.because.contains("does not let customer-a in"),
-        "{}",
-        blame.because
-    );
+    assert!(blame.because.contains("does not let customer-a in"), "{}", blame.because);
 }
 
 const ALLOW_ALL: &str = "\
@@ -163,16 +150,7 @@ fn names_what_opens_a_wall(#[case] of_a: &str, #[case] of_b: &str, #[case] to: &
 
 #[test]
 fn an_open_client_blames_the_ingress_side() {
-    let blame = open_wall(
-        &layout(POLICIES, ""),
-        "partywall-open",
-        "b",
-        Port::tcp(5432),
-    )
-    .unwrap();
+    let blame = open_wall(&layout(POLICIES, ""), "partywall-open", "b", Port::tcp(5432)).unwrap();
     assert_eq!(blame.location.to_string(), "ns.yaml:4");
-    assert_eq!(
-        blame.because,
-        "no NetworkPolicy selects the pods of b for ingress, so it is open"
-    );
+    assert_eq!(blame.because, "no NetworkPolicy selects the pods of b for ingress, so it is open");
 }

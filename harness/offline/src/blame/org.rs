@@ -18,19 +18,15 @@ const HEADER: &str = "X-Scope-OrgID";
 /// collector that does not pass on what it was sent, a store without tenancy, and at last the
 /// tenant's own right one.
 pub fn org(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
-    let (wrong, right): (Vec<_>, Vec<_>) = own(layout, tenant)
-        .into_iter()
-        .partition(|one| one.org != tenant.org);
+    let (wrong, right): (Vec<_>, Vec<_>) =
+        own(layout, tenant).into_iter().partition(|one| one.org != tenant.org);
     let (name, org) = (&tenant.name, &tenant.org);
     if let Some(wrong) = wrong.into_iter().next() {
         let because = format!(
             "{name} sends as `{}`; the contract says its organisation is `{org}`",
             wrong.org
         );
-        return Some(Blame {
-            location: wrong.location,
-            because,
-        });
+        return Some(Blame { location: wrong.location, because });
     }
     let because = format!(
         "{name}'s organisation is set here, as the contract says; the cause lies after it: in the \
@@ -38,33 +34,18 @@ pub fn org(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
     );
     let passed_on = pipeline::collector(layout).or_else(|| pipeline::single_tenant(layout));
     let right = right.into_iter().next();
-    passed_on.or_else(|| {
-        right.map(|right| Blame {
-            location: right.location,
-            because,
-        })
-    })
+    passed_on.or_else(|| right.map(|right| Blame { location: right.location, because }))
 }
 
 /// Every line of a tenant's own files that names an organisation.
 fn own(layout: &Layout, tenant: &Tenant) -> Vec<Found> {
     let mut found = Vec::new();
-    let folders: Vec<String> = tenant
-        .namespaces
-        .iter()
-        .flat_map(|namespace| overlays(layout, namespace))
-        .collect();
+    let folders: Vec<String> =
+        tenant.namespaces.iter().flat_map(|namespace| overlays(layout, namespace)).collect();
     for document in &layout.documents {
         let file = &document.location.file;
-        let in_overlay = folders
-            .iter()
-            .any(|folder| file.starts_with(&format!("{folder}/")));
-        if in_overlay
-            || tenant
-                .namespaces
-                .iter()
-                .any(|own| layout.namespace_of(document) == own)
-        {
+        let in_overlay = folders.iter().any(|folder| file.starts_with(&format!("{folder}/")));
+        if in_overlay || tenant.namespaces.iter().any(|own| layout.namespace_of(document) == own) {
             collect(file, &document.root, &mut found);
         }
     }
@@ -83,10 +64,7 @@ fn collect(file: &str, item: &Item, found: &mut Vec<Found>) {
                 match &value.node {
                     Node::Scalar(org) if key == TENANT_ID || key.eq_ignore_ascii_case(HEADER) => {
                         let location = SourceLocation::new(file, value.line);
-                        found.push(Found {
-                            location,
-                            org: org.clone(),
-                        });
+                        found.push(Found { location, org: org.clone() });
                     }
                     _ => collect(file, value, found),
                 }
@@ -96,10 +74,7 @@ fn collect(file: &str, item: &Item, found: &mut Vec<Found>) {
         Node::Scalar(text) => {
             if let Some(org) = header_value(text) {
                 let location = SourceLocation::new(file, item.line);
-                found.push(Found {
-                    location,
-                    org: org.to_string(),
-                });
+                found.push(Found { location, org: org.to_string() });
             }
         }
         Node::Null => {}
@@ -139,9 +114,7 @@ mod tests {
             ("c/b/kustomization.yaml", "namespace: customer-b\n"),
             ("c/b/values.yaml", "tenantId: customer-b\n"),
         ];
-        let files = files
-            .map(|(path, text)| (path.to_string(), text.to_string()))
-            .into();
+        let files = files.map(|(path, text)| (path.to_string(), text.to_string())).into();
         let layout = Layout::new(files).unwrap();
         let tenant = Tenant {
             name: "customer-a".to_string(),
@@ -149,9 +122,8 @@ mod tests {
             org: "customer-a".to_string(),
             secrets: None,
         };
-        let said = org(&layout, &tenant).map_or("none".to_string(), |blame| {
-            format!("{} {}", blame.location, blame.because)
-        });
+        let said = org(&layout, &tenant)
+            .map_or("none".to_string(), |blame| format!("{} {}", blame.location, blame.because));
         assert_eq!(said, expected);
     }
 }

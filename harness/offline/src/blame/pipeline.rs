@@ -9,25 +9,18 @@ use partywall_core::source::SourceLocation;
 const HEADER: &str = "x-scope-orgid";
 
 /// The switch of each store that makes it ask for an organisation.
-const SWITCHES: [(Signal, &str); 2] = [
-    (Signal::Log, "auth_enabled"),
-    (Signal::Metric, "multitenancy_enabled"),
-];
+const SWITCHES: [(Signal, &str); 2] =
+    [(Signal::Log, "auth_enabled"), (Signal::Metric, "multitenancy_enabled")];
 
 /// The line that makes a store answer without an organisation.
 pub fn tenancy(layout: &Layout, store: Signal) -> Option<Blame> {
     let (_, switch) = SWITCHES.iter().find(|(signal, _)| *signal == store)?;
-    layout
-        .documents
-        .iter()
-        .find_map(|document| switched_off(document, switch))
+    layout.documents.iter().find_map(|document| switched_off(document, switch))
 }
 
 /// Either store without tenancy: everything it takes is in one organisation.
 pub(super) fn single_tenant(layout: &Layout) -> Option<Blame> {
-    SWITCHES
-        .iter()
-        .find_map(|(store, _)| tenancy(layout, *store))
+    SWITCHES.iter().find_map(|(store, _)| tenancy(layout, *store))
 }
 
 fn switched_off(document: &Document, switch: &str) -> Option<Blame> {
@@ -57,19 +50,16 @@ type Line = (u64, String);
 fn chosen(item: &Item) -> Option<Line> {
     match &item.node {
         Node::Mapping(entries) => {
-            let is_header = item
-                .text(&["key"])
-                .is_some_and(|key| key.eq_ignore_ascii_case(HEADER));
+            let is_header = item.text(&["key"]).is_some_and(|key| key.eq_ignore_ascii_case(HEADER));
             let fixed = |key: &str, what: &str| {
                 let value = item.get(key).filter(|_| is_header)?;
                 let org = item.text(&[key])?;
                 Some((value.line, format!("the collector sends {what} as `{org}`")))
             };
             let written = entries.iter().find_map(|(key, value)| match &value.node {
-                Node::Scalar(org) if key.eq_ignore_ascii_case(HEADER) => Some((
-                    value.line,
-                    format!("the collector sends everything as `{org}`"),
-                )),
+                Node::Scalar(org) if key.eq_ignore_ascii_case(HEADER) => {
+                    Some((value.line, format!("the collector sends everything as `{org}`")))
+                }
                 _ => None,
             });
             fixed("value", "everything that passes here")
@@ -121,15 +111,11 @@ mod tests {
         "e:\n  headers:\n    X-Scope-OrgID: a\n",
         "c.yaml:10 the collector sends everything as `a`"
     )]
-    #[case::passed_on(
-        "e:\n  headers:\n  - key: x-scope-orgid\n    from_context: x\n",
-        "none"
-    )]
+    #[case::passed_on("e:\n  headers:\n  - key: x-scope-orgid\n    from_context: x\n", "none")]
     fn names_the_line(#[case] more: &str, #[case] expected: &str) {
         let blame = collector(&layout(&format!("{RECEIVER}{more}")));
-        let said = blame.map_or("none".to_string(), |one| {
-            format!("{} {}", one.location, one.because)
-        });
+        let said =
+            blame.map_or("none".to_string(), |one| format!("{} {}", one.location, one.because));
         assert_eq!(said, expected);
     }
 

@@ -61,15 +61,8 @@ impl<'a> Far<'a> {
             }
         }
         // The API server sets this one on every namespace.
-        labels.insert(
-            "kubernetes.io/metadata.name".to_string(),
-            namespace.to_string(),
-        );
-        Self {
-            namespace: namespace.to_string(),
-            labels,
-            pods,
-        }
+        labels.insert("kubernetes.io/metadata.name".to_string(), namespace.to_string());
+        Self { namespace: namespace.to_string(), labels, pods }
     }
 }
 
@@ -115,10 +108,7 @@ impl Rule<'_> {
     /// Whether the rule is about some pods of the far side only.
     pub(super) fn is_for_some(&self) -> bool {
         let peers = self.item.items(&[self.side.peers()]);
-        !peers.is_empty()
-            && peers
-                .iter()
-                .all(|peer| !selects_every(peer.get("podSelector")))
+        !peers.is_empty() && peers.iter().all(|peer| !selects_every(peer.get("podSelector")))
     }
 
     /// Whether the rule lets this port through.
@@ -129,10 +119,7 @@ impl Rule<'_> {
 
     /// Whether the rule names this port's number, for whatever protocol.
     pub(super) fn names_number(&self, number: u16) -> bool {
-        self.item
-            .items(&["ports"])
-            .iter()
-            .any(|entry| number_of(entry, "port") == Some(number))
+        self.item.items(&["ports"]).iter().any(|entry| number_of(entry, "port") == Some(number))
     }
 
     /// Its ports for people: `53/UDP`.
@@ -150,10 +137,7 @@ impl Rule<'_> {
 
     /// Where the rule's list of ports starts, or the rule.
     pub(super) fn ports_location(&self) -> SourceLocation {
-        let line = self
-            .item
-            .get("ports")
-            .map_or(self.item.line, |ports| ports.line);
+        let line = self.item.get("ports").map_or(self.item.line, |ports| ports.line);
         SourceLocation::new(self.policy.location.file.clone(), line)
     }
 }
@@ -170,10 +154,7 @@ pub(super) fn policies<'a>(
             && decides(document, side)
             && may_select(document.root.at(&["spec", "podSelector"]), pods)
     };
-    documents_in(layout, namespace)
-        .into_iter()
-        .filter(about)
-        .collect()
+    documents_in(layout, namespace).into_iter().filter(about).collect()
 }
 
 /// Policies without `policyTypes` decide ingress, and egress where they have such rules.
@@ -182,9 +163,7 @@ fn decides(policy: &Document, side: Side) -> bool {
     if types.is_empty() {
         return side == Side::Ingress || policy.root.at(&["spec", "egress"]).is_some();
     }
-    types
-        .iter()
-        .any(|item| item.node == Node::Scalar(side.kind().to_string()))
+    types.iter().any(|item| item.node == Node::Scalar(side.kind().to_string()))
 }
 
 /// Whether a policy selects every pod of its namespace.
@@ -217,12 +196,7 @@ fn may_select(selector: Option<&Item>, pods: Pods<'_>) -> bool {
 pub(super) fn rules<'a>(policies: &[&'a Document], home: &str, side: Side) -> Vec<Rule<'a>> {
     let rules = policies.iter().flat_map(|policy| {
         let items = policy.root.items(&["spec", side.word()]);
-        items.iter().map(|item| Rule {
-            policy,
-            item,
-            side,
-            home: home.to_string(),
-        })
+        items.iter().map(|item| Rule { policy, item, side, home: home.to_string() })
     });
     rules.collect()
 }
@@ -307,12 +281,8 @@ mod tests {
     #[case("{ports: [{port: http}]}", Port::tcp(80), false)]
     fn ports(#[case] rule: &str, #[case] port: Port, #[case] expected: bool) {
         let policy = parse(rule);
-        let rule = Rule {
-            policy: &policy,
-            item: &policy.root,
-            side: Side::Egress,
-            home: String::new(),
-        };
+        let rule =
+            Rule { policy: &policy, item: &policy.root, side: Side::Egress, home: String::new() };
         assert_eq!(rule.opens(port), expected);
     }
 
@@ -355,12 +325,8 @@ mod tests {
         let pods = [("app".to_string(), "gateway".to_string())].into();
         let far = Far::new(&layout, "s", Some(&pods));
         let policy = parse(rule);
-        let rule = Rule {
-            policy: &policy,
-            item: &policy.root,
-            side: Side::Egress,
-            home: "a".to_string(),
-        };
+        let rule =
+            Rule { policy: &policy, item: &policy.root, side: Side::Egress, home: "a".to_string() };
         assert_eq!(rule.is_about(&far), expected);
     }
 }

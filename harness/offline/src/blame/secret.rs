@@ -19,10 +19,7 @@ const RULES: &str = ".sops.yaml";
 /// somebody else, or a Kustomization that does not open it.
 pub fn secret(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
     let secrets = tenant.secrets.as_ref()?;
-    let mut files = secrets
-        .files
-        .iter()
-        .filter_map(|file| Some((file, layout.files.get(file)?)));
+    let mut files = secrets.files.iter().filter_map(|file| Some((file, layout.files.get(file)?)));
     files.find_map(|(file, text)| {
         let recipients = match sops::recipients(file, text) {
             Ok(recipients) => recipients,
@@ -40,14 +37,10 @@ pub fn secret(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
 /// that the contract names.
 fn not_opened(layout: &Layout, tenant: &Tenant, file: &str) -> Option<Blame> {
     let takes_in = |document: &&Document| {
-        let path = document
-            .root
-            .text(&["spec", "path"])
-            .map(|path| join("", path));
+        let path = document.root.text(&["spec", "path"]).map(|path| join("", path));
         document.kind() == "Kustomization"
             && path.is_some_and(|path| {
-                file.strip_prefix(&path)
-                    .is_some_and(|rest| rest.starts_with('/'))
+                file.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'))
             })
     };
     let kustomization = layout.documents.iter().find(takes_in)?;
@@ -97,22 +90,15 @@ fn foreign(
     recipients: &[Recipient],
 ) -> Option<Blame> {
     let own = &tenant.secrets.as_ref()?.recipients;
-    let foreign = recipients
-        .iter()
-        .find(|recipient| !own.contains(&recipient.key))?;
+    let foreign = recipients.iter().find(|recipient| !own.contains(&recipient.key))?;
     let rule = rule_for(layout, file).filter(|rule| names(rule, &foreign.key));
-    let rule = rule.map_or(String::new(), |rule| {
-        format!("correct {}, then ", place_of(rule))
-    });
+    let rule = rule.map_or(String::new(), |rule| format!("correct {}, then ", place_of(rule)));
     let (key, name) = (&foreign.key, &tenant.name);
     let because = format!(
         "sealed to {key}, which the contract does not list for {name}; {rule}run `sops updatekeys \
          {file}` and `sops rotate --in-place {file}`"
     );
-    Some(Blame {
-        location: foreign.location.clone(),
-        because,
-    })
+    Some(Blame { location: foreign.location.clone(), because })
 }
 
 fn missing(
@@ -122,9 +108,8 @@ fn missing(
     recipients: &[Recipient],
 ) -> Option<Blame> {
     let own = &tenant.secrets.as_ref()?.recipients;
-    let absent = own
-        .iter()
-        .find(|key| recipients.iter().all(|recipient| recipient.key != **key))?;
+    let absent =
+        own.iter().find(|key| recipients.iter().all(|recipient| recipient.key != **key))?;
     let location = rule_for(layout, file).map_or_else(|| SourceLocation::new(file, 1), place_of);
     let name = &tenant.name;
     let because = format!("{file} is not sealed to {absent}, which the contract lists for {name}");
@@ -141,18 +126,11 @@ fn shared(layout: &Layout, tenant: &Tenant, recipients: &[Recipient]) -> Option<
         let Ok(others) = sops::recipients(other, text) else {
             continue;
         };
-        let both = recipients
-            .iter()
-            .find(|own| others.iter().any(|one| one.key == own.key));
+        let both = recipients.iter().find(|own| others.iter().any(|one| one.key == own.key));
         if let Some(both) = both {
-            let because = format!(
-                "the same key, {}, opens {other}; give each tenant its own",
-                both.key
-            );
-            return Some(Blame {
-                location: both.location.clone(),
-                because,
-            });
+            let because =
+                format!("the same key, {}, opens {other}; give each tenant its own", both.key);
+            return Some(Blame { location: both.location.clone(), because });
         }
     }
     None
@@ -160,18 +138,11 @@ fn shared(layout: &Layout, tenant: &Tenant, recipients: &[Recipient]) -> Option<
 
 /// The creation rule that applies to a file: the first that matches, as SOPS reads them.
 fn rule_for<'a>(layout: &'a Layout, file: &str) -> Option<&'a Item> {
-    let document = layout
-        .documents
-        .iter()
-        .find(|one| one.location.file == RULES)?;
-    document
-        .root
-        .items(&["creation_rules"])
-        .iter()
-        .find(|rule| {
-            let pattern = rule.text(&["path_regex"]).unwrap_or_default();
-            Regex::new(pattern).is_ok_and(|regex| regex.is_match(file))
-        })
+    let document = layout.documents.iter().find(|one| one.location.file == RULES)?;
+    document.root.items(&["creation_rules"]).iter().find(|rule| {
+        let pattern = rule.text(&["path_regex"]).unwrap_or_default();
+        Regex::new(pattern).is_ok_and(|regex| regex.is_match(file))
+    })
 }
 
 /// Where a rule names its recipients.
@@ -200,10 +171,7 @@ mod tests {
     const OTHER: &str = "age1wnwl2ahlwptg4al685qchrxz258l39nudkh7cyqsd2q4krhdzu5q5ect25";
 
     fn said(files: &[(&str, &str)], recipients: &[&str]) -> String {
-        let files = files
-            .iter()
-            .map(|(path, text)| (path.to_string(), text.to_string()))
-            .collect();
+        let files = files.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect();
         let tenant = Tenant {
             name: "customer-a".to_string(),
             namespaces: vec!["a".to_string()],
@@ -214,9 +182,8 @@ mod tests {
                 key_secret: "flux-system/k".to_string(),
             }),
         };
-        secret(&Layout::new(files).unwrap(), &tenant).map_or("none".to_string(), |blame| {
-            format!("{} {}", blame.location, blame.because)
-        })
+        secret(&Layout::new(files).unwrap(), &tenant)
+            .map_or("none".to_string(), |blame| format!("{} {}", blame.location, blame.because))
     }
 
     fn rules() -> String {

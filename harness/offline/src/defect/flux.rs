@@ -60,9 +60,7 @@ pub fn of_objects(layout: &Layout, objects: &[FluxObject], secrets: &[&str]) -> 
     let waits = |object: &FluxObject| WAITING.contains(&object.reason.as_str());
     let all_wait = failed().all(waits);
     let chosen = failed().filter(|object| all_wait || !waits(object));
-    chosen
-        .filter_map(|object| of_object(layout, object, secrets))
-        .collect()
+    chosen.filter_map(|object| of_object(layout, object, secrets)).collect()
 }
 
 /// The defect that an object shows; none if it is ready. `secrets` are cut from its message.
@@ -127,11 +125,7 @@ fn patch(layout: &Layout, object: &FluxObject, written: Option<&Document>) -> Op
          {folder} is built"
     );
     let location = place.or_else(|| written.map(|document| document.locate(&["spec", "path"])));
-    Some(Found {
-        name: PATCH_DOES_NOT_APPLY,
-        summary,
-        location,
-    })
+    Some(Found { name: PATCH_DOES_NOT_APPLY, summary, location })
 }
 
 fn cross_namespace(object: &FluxObject, written: Option<&Document>) -> Option<Found> {
@@ -154,20 +148,13 @@ fn cross_namespace(object: &FluxObject, written: Option<&Document>) -> Option<Fo
         source.namespace,
         source.name
     );
-    Some(Found {
-        name: CROSS_NAMESPACE_REFERENCE,
-        summary,
-        location,
-    })
+    Some(Found { name: CROSS_NAMESPACE_REFERENCE, summary, location })
 }
 
 fn decryption(object: &FluxObject, written: Option<&Document>) -> Option<Found> {
     let message = object.message.as_str();
-    let key = written.and_then(|document| {
-        document
-            .root
-            .text(&["spec", "decryption", "secretRef", "name"])
-    });
+    let key = written
+        .and_then(|document| document.root.text(&["spec", "decryption", "secretRef", "name"]));
     let key_missing = key.is_some_and(|key| message.contains(key) && message.contains("not found"));
     if !key_missing && !DECRYPTION.iter().any(|text| message.contains(text)) {
         return None;
@@ -177,23 +164,13 @@ fn decryption(object: &FluxObject, written: Option<&Document>) -> Option<Found> 
         Some(key) => format!("the key in Secret `{key}` does not open it"),
         None => "the Kustomization has no `decryption`".to_string(),
     };
-    let summary = format!(
-        "{} holds a sealed file that was not opened: {why}",
-        object.label()
-    );
+    let summary = format!("{} holds a sealed file that was not opened: {why}", object.label());
     let location = written.map(|document| {
-        let path: &[&str] = if key.is_some() {
-            &["spec", "decryption", "secretRef", "name"]
-        } else {
-            &["spec"]
-        };
+        let path: &[&str] =
+            if key.is_some() { &["spec", "decryption", "secretRef", "name"] } else { &["spec"] };
         document.locate(path)
     });
-    Some(Found {
-        name: DECRYPTION_FAILED,
-        summary,
-        location,
-    })
+    Some(Found { name: DECRYPTION_FAILED, summary, location })
 }
 
 fn rights(object: &FluxObject, written: Option<&Document>) -> Option<Found> {
@@ -208,17 +185,9 @@ fn rights(object: &FluxObject, written: Option<&Document>) -> Option<Found> {
     };
     let summary = format!("{} may not be applied by {who}", object.label());
     let location = written.map(|document| {
-        if account.is_some() {
-            document.locate(&path)
-        } else {
-            document.locate(&["spec"])
-        }
+        if account.is_some() { document.locate(&path) } else { document.locate(&["spec"]) }
     });
-    Some(Found {
-        name: MISSING_RIGHTS,
-        summary,
-        location,
-    })
+    Some(Found { name: MISSING_RIGHTS, summary, location })
 }
 
 #[cfg(test)]

@@ -47,21 +47,12 @@ fn overlay(tenant: &str) -> String {
 fn layout() -> Layout {
     let files = [
         ("base/helmrelease.yaml", HELM_RELEASE.to_string()),
-        (
-            "base/kustomization.yaml",
-            "resources: [helmrelease.yaml]\n".to_string(),
-        ),
+        ("base/kustomization.yaml", "resources: [helmrelease.yaml]\n".to_string()),
         ("sources/chart.yaml", SOURCE.to_string()),
         ("flux-system/a.yaml", flux_kustomization("customer-a")),
         ("flux-system/b.yaml", flux_kustomization("customer-b")),
-        (
-            "customers/customer-a/kustomization.yaml",
-            overlay("customer-a"),
-        ),
-        (
-            "customers/customer-b/kustomization.yaml",
-            overlay("customer-b"),
-        ),
+        ("customers/customer-a/kustomization.yaml", overlay("customer-a")),
+        ("customers/customer-b/kustomization.yaml", overlay("customer-b")),
     ];
     Layout::new(files.map(|(path, text)| (path.to_string(), text)).into()).unwrap()
 }
@@ -81,23 +72,11 @@ const PATCH: &str = "kustomize build failed: replace operation does not apply: d
 const ACCESS: &str = "cross-namespace references are not allowed: cannot access GitRepository flux-system/open-webui-public";
 
 fn patch_object() -> FluxObject {
-    failed(
-        "Kustomization",
-        "flux-system",
-        "customer-a",
-        "BuildFailed",
-        PATCH,
-    )
+    failed("Kustomization", "flux-system", "customer-a", "BuildFailed", PATCH)
 }
 
 fn access_object() -> FluxObject {
-    failed(
-        "HelmRelease",
-        "customer-a",
-        "open-webui",
-        "AccessDenied",
-        ACCESS,
-    )
+    failed("HelmRelease", "customer-a", "open-webui", "AccessDenied", ACCESS)
 }
 
 #[rstest]
@@ -140,14 +119,9 @@ fn access_object() -> FluxObject {
 ))]
 fn names_the_defect_and_its_line(#[case] object: FluxObject) {
     let defect = of_object(&layout(), &object, &["hunter2"]).unwrap();
-    let thread = std::thread::current()
-        .name()
-        .unwrap_or_default()
-        .to_string();
+    let thread = std::thread::current().name().unwrap_or_default().to_string();
     let case = thread.rsplit("case_").next().unwrap_or_default();
-    let location = defect
-        .location
-        .map_or("nowhere".to_string(), |place| place.to_string());
+    let location = defect.location.map_or("nowhere".to_string(), |place| place.to_string());
     let said = format!(
         "{}\n{}\n{}\n{}\n{location}",
         defect.name, defect.summary, defect.object, defect.message
@@ -157,33 +131,19 @@ fn names_the_defect_and_its_line(#[case] object: FluxObject) {
 
 #[test]
 fn a_ready_object_shows_no_defect() {
-    let ready = FluxObject {
-        ready: true,
-        ..patch_object()
-    };
+    let ready = FluxObject { ready: true, ..patch_object() };
     assert_eq!(of_object(&layout(), &ready, &[]), None);
 }
 
 #[test]
 fn who_waits_is_left_out() {
-    let waits = failed(
-        "Kustomization",
-        "flux-system",
-        "customer-b",
-        "DependencyNotReady",
-        "not ready",
-    );
+    let waits =
+        failed("Kustomization", "flux-system", "customer-b", "DependencyNotReady", "not ready");
     let names = |objects: &[FluxObject]| {
         let defects = of_objects(&layout(), objects, &[]);
-        defects
-            .into_iter()
-            .map(|defect| defect.name)
-            .collect::<Vec<_>>()
+        defects.into_iter().map(|defect| defect.name).collect::<Vec<_>>()
     };
-    assert_eq!(
-        names(&[waits.clone(), patch_object()]),
-        [PATCH_DOES_NOT_APPLY]
-    );
+    assert_eq!(names(&[waits.clone(), patch_object()]), [PATCH_DOES_NOT_APPLY]);
     assert_eq!(names(&[waits]), [NOT_READY]);
 }
 
@@ -195,10 +155,7 @@ fn the_patch_is_mended_for_every_tenant() {
     let changed: Vec<&String> = change.files.keys().collect();
     assert_eq!(
         changed,
-        [
-            "customers/customer-a/kustomization.yaml",
-            "customers/customer-b/kustomization.yaml"
-        ]
+        ["customers/customer-a/kustomization.yaml", "customers/customer-b/kustomization.yaml"]
     );
     insta::assert_snapshot!("mended_patch", change.description);
     let mended = mended(&layout, &change).unwrap();
@@ -209,33 +166,18 @@ fn the_patch_is_mended_for_every_tenant() {
 fn the_source_is_mended_without_moving_a_line() {
     let layout = layout();
     let defect = of_object(&layout, &access_object(), &[]).unwrap();
-    assert_eq!(
-        defect.location.as_ref().unwrap().to_string(),
-        "base/helmrelease.yaml:13"
-    );
+    assert_eq!(defect.location.as_ref().unwrap().to_string(), "base/helmrelease.yaml:13");
     let change = mend(&layout, &defect).unwrap();
     insta::assert_snapshot!("mended_source", change.files["base/helmrelease.yaml"]);
     let mended = mended(&layout, &change).unwrap();
     let kinds: Vec<&str> = mended.documents.iter().map(Document::kind).collect();
-    assert_eq!(
-        kinds
-            .iter()
-            .filter(|kind| **kind == "GitRepository")
-            .count(),
-        2
-    );
+    assert_eq!(kinds.iter().filter(|kind| **kind == "GitRepository").count(), 2);
 }
 
 #[test]
 fn what_cannot_be_mended_is_left() {
     let layout = layout();
-    let object = failed(
-        "HelmRelease",
-        "customer-a",
-        "open-webui",
-        "InstallFailed",
-        "no",
-    );
+    let object = failed("HelmRelease", "customer-a", "open-webui", "InstallFailed", "no");
     let defect = of_object(&layout, &object, &[]).unwrap();
     assert_eq!(mend(&layout, &defect), None);
 }

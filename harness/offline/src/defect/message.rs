@@ -42,11 +42,7 @@ pub(crate) struct RefusedSource<'a> {
 pub(crate) fn refused_source(message: &str) -> Option<RefusedSource<'_>> {
     let found = SOURCE.as_ref()?.captures(message)?;
     let part = |index| found.get(index).map(|part: regex::Match<'_>| part.as_str());
-    Some(RefusedSource {
-        kind: part(1)?,
-        namespace: part(2)?,
-        name: part(3)?,
-    })
+    Some(RefusedSource { kind: part(1)?, namespace: part(2)?, name: part(3)? })
 }
 
 /// A message without secrets: private keys, and every text that the caller knows to be one.
@@ -55,11 +51,7 @@ pub fn clean(message: &str, secrets: &[&str]) -> String {
         Some(private) => private.replace_all(message, "***").into_owned(),
         None => return "***".to_string(),
     };
-    let mut known: Vec<&str> = secrets
-        .iter()
-        .copied()
-        .filter(|text| !text.is_empty())
-        .collect();
+    let mut known: Vec<&str> = secrets.iter().copied().filter(|text| !text.is_empty()).collect();
     // A secret that contains another must go first, or its rest would stay.
     known.sort_by_key(|text| std::cmp::Reverse(text.len()));
     for secret in known {
@@ -107,10 +99,7 @@ mod tests {
     #[test]
     fn cuts_secrets() {
         let message = "a hunter22 b hunter2 AGE-SECRET-KEY-1ABC\n-----BEGIN PRIVATE KEY-----\nxyz";
-        assert_eq!(
-            clean(message, &["hunter2", "hunter22", ""]),
-            "a *** b *** ***\n***"
-        );
+        assert_eq!(clean(message, &["hunter2", "hunter22", ""]), "a *** b *** ***\n***");
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub struct Violation<'a> {
 
 /// The defect that a denied flow shows, with the line that would have to allow it.
 pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<'_>) -> Defect {
-    let Violation {
-        tenant,
-        namespace,
-        endpoint,
-        port,
-    } = *violation;
+    let Violation { tenant, namespace, endpoint, port } = *violation;
     let (name, summary) = match port {
         port if OTLP.contains(&port) => (
             TELEMETRY_CANNOT_LEAVE,
@@ -39,10 +34,9 @@ pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<
             DNS_OVER_TCP_DENIED,
             format!("{tenant} cannot ask DNS over TCP, which long answers need"),
         ),
-        Port { number: 53, .. } => (
-            DNS_DENIED,
-            format!("{tenant} cannot ask DNS: no name resolves"),
-        ),
+        Port { number: 53, .. } => {
+            (DNS_DENIED, format!("{tenant} cannot ask DNS: no name resolves"))
+        }
         port => (
             CONTRACTED_PORT_DENIED,
             format!("{tenant} cannot reach {endpoint} on {port}, which the contract allows"),
@@ -51,10 +45,7 @@ pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<
     let blame = missing_egress(layout, contract, tenant, namespace, port, endpoint);
     let (location, message) = match blame {
         Some(blame) => (Some(blame.location), blame.because),
-        None => (
-            None,
-            "nothing in the layout's policies explains it".to_string(),
-        ),
+        None => (None, "nothing in the layout's policies explains it".to_string()),
     };
     Defect {
         name: name.to_string(),

@@ -16,9 +16,7 @@ pub(crate) fn operation_line(text: &str, operation: &str, pointer: &str) -> Opti
     let found = (0..lines.len()).find(|index| {
         names(lines[*index], "path", pointer)
             && extent(&lines, *index).is_some_and(|(first, end)| {
-                lines[first..end]
-                    .iter()
-                    .any(|line| names(line, "op", operation))
+                lines[first..end].iter().any(|line| names(line, "op", operation))
             })
     })?;
     Some(found as u64 + 1)
@@ -34,10 +32,8 @@ pub(super) fn mend(layout: &Layout, defect: &Defect) -> Option<Mend> {
         }
     }
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    let description = format!(
-        "without the patch operation `{operation} {pointer}` ({})",
-        names.join(", ")
-    );
+    let description =
+        format!("without the patch operation `{operation} {pointer}` ({})", names.join(", "));
     (!files.is_empty()).then_some(Mend { description, files })
 }
 
@@ -66,9 +62,7 @@ fn extent(lines: &[&str], at: usize) -> Option<(usize, usize)> {
     let first = if begins(lines[at]) {
         at
     } else {
-        (0..at)
-            .rev()
-            .find(|index| begins(lines[*index]) && outside(lines[*index], own))?
+        (0..at).rev().find(|index| begins(lines[*index]) && outside(lines[*index], own))?
     };
     let margin = indent(lines[first]);
     let ends = |line: &&str| !line.trim().is_empty() && indent(line) <= margin;
@@ -93,9 +87,7 @@ fn names(line: &str, key: &str, value: &str) -> bool {
     line.match_indices(key).any(|(at, _)| {
         let before = line[..at].trim_end_matches(quotes);
         let starts = before.is_empty() || before.ends_with([' ', '{', ',', '-']);
-        let after = line[at + key.len()..]
-            .trim_start_matches(quotes)
-            .trim_start();
+        let after = line[at + key.len()..].trim_start_matches(quotes).trim_start();
         let Some(rest) = after.strip_prefix(':') else {
             return false;
         };
@@ -141,14 +133,8 @@ configurations: [x.yaml]
         "patches:\n  - patch: |-\n      - op: replace\n        path: /spec/values/ingress/hosts/0/host\n        value: x\n",
         4
     )]
-    #[case::flow(
-        "- {op: replace, path: /spec/values/ingress/hosts/0/host, value: x}\n",
-        1
-    )]
-    #[case::json(
-        "- {\"op\": \"replace\", \"path\": \"/spec/values/ingress/hosts/0/host\"}\n",
-        1
-    )]
+    #[case::flow("- {op: replace, path: /spec/values/ingress/hosts/0/host, value: x}\n", 1)]
+    #[case::json("- {\"op\": \"replace\", \"path\": \"/spec/values/ingress/hosts/0/host\"}\n", 1)]
     #[case::value_first(
         "- value: x\n  path: '/spec/values/ingress/hosts/0/host'\n  op: replace\n",
         2
@@ -156,11 +142,7 @@ configurations: [x.yaml]
     fn finds_the_operation(#[case] text: &str, #[case] line: u64) {
         assert_eq!(operation_line(text, "replace", POINTER), Some(line));
         let changed = without(text, "replace", POINTER).unwrap();
-        assert_eq!(
-            operation_line(&changed, "replace", POINTER),
-            None,
-            "{changed}"
-        );
+        assert_eq!(operation_line(&changed, "replace", POINTER), None, "{changed}");
         assert_eq!(changed.lines().count(), text.lines().count());
     }
 

@@ -21,9 +21,7 @@ pub(super) fn mend(layout: &Layout, defect: &Defect) -> Option<Mend> {
     let place = defect.location.as_ref()?;
     let source = written_source(layout, place).or_else(|| refused_source(&defect.message))?;
     let text = layout.files.get(&place.file)?;
-    let written = layout
-        .of_kind(source.kind)
-        .find(|one| one.name() == source.name)?;
+    let written = layout.of_kind(source.kind).find(|one| one.name() == source.name)?;
     let copy = without_namespace(&text_of(layout, written)?);
     let mut changed = drop_reference(text, place.line, source.namespace)?;
     changed.push_str("---\n");
@@ -32,10 +30,7 @@ pub(super) fn mend(layout: &Layout, defect: &Defect) -> Option<Mend> {
         "with {} {} beside its releases instead of in {} ({})",
         source.kind, source.name, source.namespace, place.file
     );
-    Some(Mend {
-        description,
-        files: BTreeMap::from([(place.file.clone(), changed)]),
-    })
+    Some(Mend { description, files: BTreeMap::from([(place.file.clone(), changed)]) })
 }
 
 /// The source that the release of a file names. Flux's message may name the HelmChart instead,
@@ -55,13 +50,8 @@ fn written_source<'a>(layout: &'a Layout, place: &SourceLocation) -> Option<Refu
 /// The lines of one document of a file.
 fn text_of(layout: &Layout, document: &Document) -> Option<String> {
     let text = layout.files.get(&document.location.file)?;
-    let skipped = usize::try_from(document.location.line)
-        .ok()?
-        .checked_sub(1)?;
-    let lines = text
-        .lines()
-        .skip(skipped)
-        .take_while(|line| !line.starts_with("---"));
+    let skipped = usize::try_from(document.location.line).ok()?.checked_sub(1)?;
+    let lines = text.lines().skip(skipped).take_while(|line| !line.starts_with("---"));
     let mut copy = String::new();
     for line in lines {
         copy.push_str(line);
@@ -81,11 +71,7 @@ fn without_namespace(text: &str) -> String {
         if in_metadata && line.trim_start().starts_with("namespace:") {
             continue;
         }
-        let line = if in_metadata {
-            without_entry(line, None)
-        } else {
-            line.to_string()
-        };
+        let line = if in_metadata { without_entry(line, None) } else { line.to_string() };
         copy.push_str(&line);
         copy.push('\n');
     }
@@ -140,10 +126,7 @@ mod tests {
         "sourceRef: {kind: GitRepository, name: x}"
     )]
     #[case("ref: {namespace: flux-system, name: x}", "ref: {name: x}")]
-    #[case(
-        "ref: {name: x, namespace: 'flux-system', kind: y}",
-        "ref: {name: x, kind: y}"
-    )]
+    #[case("ref: {name: x, namespace: 'flux-system', kind: y}", "ref: {name: x, kind: y}")]
     #[case("        namespace: flux-system", "        # namespace: flux-system")]
     fn drops_a_reference(#[case] line: &str, #[case] expected: &str) {
         let changed = drop_reference(line, 1, "flux-system").unwrap();

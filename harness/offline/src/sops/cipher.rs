@@ -59,22 +59,13 @@ pub(super) fn data_key(
             Err(_) => return Err(broken("is damaged")),
         };
         let mut plain = Vec::with_capacity(KEY_BYTES + 1);
-        reader
-            .read_to_end(&mut plain)
-            .map_err(|_| broken("is damaged"))?;
-        let key: [u8; KEY_BYTES] = plain
-            .try_into()
-            .map_err(|_| broken("does not have 32 bytes"))?;
+        reader.read_to_end(&mut plain).map_err(|_| broken("is damaged"))?;
+        let key: [u8; KEY_BYTES] =
+            plain.try_into().map_err(|_| broken("does not have 32 bytes"))?;
         return Ok(DataKey(SecretBox::new(Box::new(key))));
     }
-    let recipients = metadata
-        .wrapped
-        .iter()
-        .map(|wrapped| wrapped.recipient.key.clone());
-    Err(OpenError::NoMatchingKey {
-        file: file.to_string(),
-        recipients: recipients.collect(),
-    })
+    let recipients = metadata.wrapped.iter().map(|wrapped| wrapped.recipient.key.clone());
+    Err(OpenError::NoMatchingKey { file: file.to_string(), recipients: recipients.collect() })
 }
 
 /// Whether a text is in the form of a sealed value.
@@ -88,19 +79,11 @@ pub(super) fn value(key: &DataKey, place: &str, text: &str) -> Result<OpenedValu
     let nonce = Nonce::<U32>::try_from(sealed.nonce.as_slice())
         .map_err(|_| ValueError::Malformed("has a nonce that is not 32 bytes long"))?;
     let cipher = SopsCipher::new(key.0.expose_secret().into());
-    let payload = Payload {
-        msg: &sealed.content,
-        aad: place.as_bytes(),
-    };
-    let plain = cipher
-        .decrypt(&nonce, payload)
-        .map_err(|_| ValueError::Refused)?;
+    let payload = Payload { msg: &sealed.content, aad: place.as_bytes() };
+    let plain = cipher.decrypt(&nonce, payload).map_err(|_| ValueError::Refused)?;
     let text =
         String::from_utf8(plain).map_err(|_| ValueError::Malformed("is not UTF-8 inside"))?;
-    Ok(OpenedValue {
-        text,
-        is_comment: sealed.kind == "comment",
-    })
+    Ok(OpenedValue { text, is_comment: sealed.kind == "comment" })
 }
 
 struct Sealed<'a> {
@@ -112,28 +95,18 @@ struct Sealed<'a> {
 
 /// `ENC[AES256_GCM,data:…,iv:…,tag:…,type:…]`
 fn parse(text: &str) -> Result<Sealed<'_>, ValueError> {
-    let inner = text
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.strip_suffix(']'));
+    let inner = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(']'));
     let inner = inner.ok_or(ValueError::NotSealed)?;
     let mut parts = inner.split(',');
     let mut part = |name: &str| {
-        let part = parts
-            .next()
-            .and_then(|part| part.strip_prefix(name)?.strip_prefix(':'));
+        let part = parts.next().and_then(|part| part.strip_prefix(name)?.strip_prefix(':'));
         part.ok_or(ValueError::NotSealed)
     };
     let (data, iv, tag, kind) = (part("data")?, part("iv")?, part("tag")?, part("type")?);
     let decode = |text: &str| {
-        STANDARD
-            .decode(text)
-            .map_err(|_| ValueError::Malformed("is not base64 inside"))
+        STANDARD.decode(text).map_err(|_| ValueError::Malformed("is not base64 inside"))
     };
     let (mut content, nonce) = (decode(data)?, decode(iv)?);
     content.extend(decode(tag)?);
-    Ok(Sealed {
-        content,
-        nonce,
-        kind,
-    })
+    Ok(Sealed { content, nonce, kind })
 }

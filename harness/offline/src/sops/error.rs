@@ -15,10 +15,7 @@ pub enum OpenError {
         file: String,
     },
     /// None of the keys is a recipient's.
-    #[error(
-        "{file}: none of the keys opens it; it is sealed to {}",
-        names(recipients)
-    )]
+    #[error("{file}: none of the keys opens it; it is sealed to {}", names(recipients))]
     NoMatchingKey {
         /// The file.
         file: String,
@@ -59,24 +56,14 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn malformed(file: &str, line: u64, message: impl Into<String>) -> Self {
-        Self::Malformed {
-            location: SourceLocation::new(file, line),
-            message: message.into(),
-        }
+        Self::Malformed { location: SourceLocation::new(file, line), message: message.into() }
     }
 
     pub(super) fn unsupported(file: &str, line: u64, feature: &'static str) -> Self {
-        Self::Unsupported {
-            location: SourceLocation::new(file, line),
-            feature,
-        }
+        Self::Unsupported { location: SourceLocation::new(file, line), feature }
     }
 }
 
 fn names(recipients: &[String]) -> String {
-    if recipients.is_empty() {
-        "no age key".to_string()
-    } else {
-        recipients.join(", ")
-    }
+    if recipients.is_empty() { "no age key".to_string() } else { recipients.join(", ") }
 }

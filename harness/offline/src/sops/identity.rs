@@ -25,19 +25,14 @@ impl Identities {
             keys.push(key);
         }
         if keys.is_empty() {
-            return Err(OpenError::BadIdentity {
-                message: "no key in the text".to_string(),
-            });
+            return Err(OpenError::BadIdentity { message: "no key in the text".to_string() });
         }
         Ok(Self(keys))
     }
 
     /// The public keys, `age1…`.
     pub fn recipients(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|key| key.to_public().to_string())
-            .collect()
+        self.0.iter().map(|key| key.to_public().to_string()).collect()
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &dyn age::Identity> {

@@ -33,23 +33,13 @@ pub(super) struct Metadata {
 
 impl Metadata {
     pub(super) fn read(file: &str, documents: &[Item]) -> Result<Self, OpenError> {
-        let sops = block(documents).ok_or_else(|| OpenError::NotSealed {
-            file: file.to_string(),
-        })?;
-        if let Some(groups) = sops
-            .get("key_groups")
-            .filter(|groups| !groups.items().is_empty())
-        {
-            return Err(OpenError::unsupported(
-                file,
-                groups.line,
-                "a file with key groups",
-            ));
+        let sops =
+            block(documents).ok_or_else(|| OpenError::NotSealed { file: file.to_string() })?;
+        if let Some(groups) = sops.get("key_groups").filter(|groups| !groups.items().is_empty()) {
+            return Err(OpenError::unsupported(file, groups.line, "a file with key groups"));
         }
         let text = |key: &str| {
-            let item = sops
-                .get(key)
-                .and_then(|item| Some((item.line, item.text()?)));
+            let item = sops.get(key).and_then(|item| Some((item.line, item.text()?)));
             item.ok_or_else(|| {
                 OpenError::malformed(file, sops.line, format!("the `sops` block has no `{key}`"))
             })
@@ -79,28 +69,15 @@ fn wrapped(file: &str, sops: &Item) -> Result<Vec<Wrapped>, OpenError> {
     };
     let read = |item: &Item| {
         let text = |key: &str| {
-            item.get(key)
-                .and_then(|item| Some((item.line, item.text()?)))
-                .ok_or_else(|| {
-                    OpenError::malformed(
-                        file,
-                        item.line,
-                        format!("an age recipient has no `{key}`"),
-                    )
-                })
+            item.get(key).and_then(|item| Some((item.line, item.text()?))).ok_or_else(|| {
+                OpenError::malformed(file, item.line, format!("an age recipient has no `{key}`"))
+            })
         };
         let (line, armor) = text("enc")?;
         let (key_line, key) = text("recipient")?;
         let location = SourceLocation::new(file, key_line);
-        let recipient = Recipient {
-            key: key.to_string(),
-            location,
-        };
-        Ok(Wrapped {
-            recipient,
-            armor: armor.to_string(),
-            line,
-        })
+        let recipient = Recipient { key: key.to_string(), location };
+        Ok(Wrapped { recipient, armor: armor.to_string(), line })
     };
     age.items().iter().map(read).collect()
 }
@@ -116,9 +93,5 @@ pub fn is_sealed(text: &str) -> bool {
 pub fn recipients(file: &str, text: &str) -> Result<Vec<Recipient>, OpenError> {
     let documents = tree::documents(file, text)?;
     let metadata = Metadata::read(file, &documents)?;
-    Ok(metadata
-        .wrapped
-        .into_iter()
-        .map(|wrapped| wrapped.recipient)
-        .collect())
+    Ok(metadata.wrapped.into_iter().map(|wrapped| wrapped.recipient).collect())
 }

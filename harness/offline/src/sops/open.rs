@@ -15,13 +15,8 @@ pub fn open(file: &str, text: &str, identities: &Identities) -> Result<Opened, O
     let documents = tree::documents(file, text)?;
     let metadata = Metadata::read(file, &documents)?;
     let key = cipher::data_key(file, &metadata, identities)?;
-    let mut opening = Opening {
-        file,
-        metadata: &metadata,
-        key,
-        hash: Sha512::new(),
-        leaves: Vec::new(),
-    };
+    let mut opening =
+        Opening { file, metadata: &metadata, key, hash: Sha512::new(), leaves: Vec::new() };
     if metadata.mac_only_encrypted {
         // SOPS begins with a constant where only sealed values count, so that the two kinds of
         // code always differ. The constant is the SHA-256 of its name.
@@ -122,20 +117,14 @@ impl Opening<'_> {
 
     fn check_mac(&mut self) -> Result<(), OpenError> {
         let line = self.metadata.mac_line;
-        let bad = OpenError::BadMac {
-            location: SourceLocation::new(self.file, line),
-            what: "the file",
-        };
+        let bad =
+            OpenError::BadMac { location: SourceLocation::new(self.file, line), what: "the file" };
         let sealed = cipher::value(&self.key, &self.metadata.last_modified, &self.metadata.mac);
         let expected = match sealed {
             Ok(value) => value.text,
             Err(ValueError::Refused) => return Err(bad),
             Err(_) => {
-                return Err(OpenError::malformed(
-                    self.file,
-                    line,
-                    "`mac` is not a sealed value",
-                ));
+                return Err(OpenError::malformed(self.file, line, "`mac` is not a sealed value"));
             }
         };
         let hash = std::mem::take(&mut self.hash).finalize();

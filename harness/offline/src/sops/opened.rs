@@ -18,11 +18,7 @@ pub(super) struct OpenedLeaf {
 
 impl OpenedLeaf {
     pub(super) fn new(path: String, text: String, sealed: bool) -> Self {
-        Self {
-            path,
-            text: text.into(),
-            sealed,
-        }
+        Self { path, text: text.into(), sealed }
     }
 }
 
@@ -45,12 +41,7 @@ impl Opened {
     pub fn leaf_hashes(&self) -> BTreeMap<String, String> {
         self.leaves
             .iter()
-            .map(|leaf| {
-                (
-                    leaf.path.clone(),
-                    hex(&Sha256::digest(leaf.text.expose_secret())),
-                )
-            })
+            .map(|leaf| (leaf.path.clone(), hex(&Sha256::digest(leaf.text.expose_secret()))))
             .collect()
     }
 
@@ -96,11 +87,7 @@ pub fn plain_hashes(file: &str, text: &str) -> Result<BTreeMap<String, String>, 
 /// A path for people; those of later documents of a file begin with the document's number.
 pub(super) fn path_name(document: usize, path: &[String]) -> String {
     let path = path.join(".");
-    if document == 0 {
-        path
-    } else {
-        format!("{document}#{path}")
-    }
+    if document == 0 { path } else { format!("{document}#{path}") }
 }
 
 /// Running hashes, one for each entry at the top.
@@ -111,10 +98,7 @@ impl Entries {
     fn add(&mut self, path: &str, text: &str) {
         let entry = path.split('.').next().unwrap_or_default().to_string();
         let digest = Sha256::digest(text).into();
-        self.0
-            .entry(entry)
-            .or_default()
-            .insert(path.to_string(), digest);
+        self.0.entry(entry).or_default().insert(path.to_string(), digest);
     }
 
     /// Sorted by path, because a writer of YAML may order keys as it likes.
@@ -128,10 +112,7 @@ impl Entries {
             }
             hex(&hash.finalize())
         };
-        self.0
-            .into_iter()
-            .map(|(entry, leaves)| (entry, combine(leaves)))
-            .collect()
+        self.0.into_iter().map(|(entry, leaves)| (entry, combine(leaves))).collect()
     }
 }
 

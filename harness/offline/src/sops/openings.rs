@@ -17,14 +17,9 @@ pub fn openings(
     files: &[String],
     keys: &BTreeMap<String, String>,
 ) -> Vec<FileOpening> {
-    let parsed: Vec<(&String, Result<Identities, OpenError>)> = keys
-        .iter()
-        .map(|(tenant, text)| (tenant, Identities::parse(text)))
-        .collect();
-    files
-        .iter()
-        .map(|file| opening(layout, file, &parsed))
-        .collect()
+    let parsed: Vec<(&String, Result<Identities, OpenError>)> =
+        keys.iter().map(|(tenant, text)| (tenant, Identities::parse(text))).collect();
+    files.iter().map(|file| opening(layout, file, &parsed)).collect()
 }
 
 type Keys<'a> = [(&'a String, Result<Identities, OpenError>)];
@@ -39,10 +34,7 @@ fn opening(layout: &Layout, file: &str, keys: &Keys<'_>) -> FileOpening {
     };
     let Some(text) = layout.files.get(file) else {
         let absent = "the layout has no such file".to_string();
-        opening.refused = keys
-            .iter()
-            .map(|(name, _)| (name.to_string(), absent.clone()))
-            .collect();
+        opening.refused = keys.iter().map(|(name, _)| (name.to_string(), absent.clone())).collect();
         return opening;
     };
     for (tenant, identities) in keys {
@@ -50,9 +42,7 @@ fn opening(layout: &Layout, file: &str, keys: &Keys<'_>) -> FileOpening {
         match opened.and_then(|identities| open(file, text, identities)) {
             Ok(_) => opening.opened_by.push(tenant.to_string()),
             Err(error) => {
-                opening
-                    .refused
-                    .insert(tenant.to_string(), error.to_string());
+                opening.refused.insert(tenant.to_string(), error.to_string());
             }
         }
     }

@@ -18,18 +18,11 @@ impl Rule {
     pub(super) fn read(file: &str, sops: &Item) -> Result<Self, OpenError> {
         for key in ["encrypted_comment_regex", "unencrypted_comment_regex"] {
             if let Some(item) = sops.get(key).filter(|item| item.text().is_some()) {
-                return Err(OpenError::unsupported(
-                    file,
-                    item.line,
-                    "a rule over comments",
-                ));
+                return Err(OpenError::unsupported(file, item.line, "a rule over comments"));
             }
         }
         let text = |key| {
-            let text = sops
-                .get(key)
-                .and_then(Item::text)
-                .filter(|text| !text.is_empty());
+            let text = sops.get(key).and_then(Item::text).filter(|text| !text.is_empty());
             text.map(str::to_string)
         };
         Ok(Self {
@@ -67,11 +60,7 @@ fn regex(file: &str, sops: &Item, key: &str) -> Result<Option<Regex>, OpenError>
         return Ok(None);
     };
     let compiled = Regex::new(pattern).map_err(|_| {
-        OpenError::malformed(
-            file,
-            item.line,
-            format!("`{key}` is not a regular expression"),
-        )
+        OpenError::malformed(file, item.line, format!("`{key}` is not a regular expression"))
     })?;
     Ok(Some(compiled))
 }
@@ -100,9 +89,6 @@ mod tests {
     ) {
         let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let parsed = tree::documents("x.yaml", sops).unwrap();
-        assert_eq!(
-            Rule::read("x.yaml", &parsed[0]).unwrap().seals(&keys),
-            expected
-        );
+        assert_eq!(Rule::read("x.yaml", &parsed[0]).unwrap().seals(&keys), expected);
     }
 }

@@ -31,10 +31,9 @@ pub(super) enum Value {
 impl Item {
     pub(super) fn get(&self, key: &str) -> Option<&Item> {
         match &self.value {
-            Value::Mapping(entries) => entries
-                .iter()
-                .find(|(name, _)| name == key)
-                .map(|(_, item)| item),
+            Value::Mapping(entries) => {
+                entries.iter().find(|(name, _)| name == key).map(|(_, item)| item)
+            }
             _ => None,
         }
     }
@@ -70,10 +69,8 @@ pub(super) struct Leaf<'a> {
 /// Read every document of a file.
 pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Item>, OpenError> {
     if text.len() > TEXT_BYTES_MAX {
-        let message = format!(
-            "{} bytes are more than the {TEXT_BYTES_MAX} that are read",
-            text.len()
-        );
+        let message =
+            format!("{} bytes are more than the {TEXT_BYTES_MAX} that are read", text.len());
         return Err(OpenError::malformed(file, 1, message));
     }
     // `yes` and `on` are words to SOPS, not truth values.
@@ -83,17 +80,9 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Item>, OpenError> 
             let line = error.location().map_or(1, |location| location.line());
             // The reader's own message could quote a value; its first line does not.
             let message = error.without_snippet().to_string();
-            OpenError::malformed(
-                file,
-                line,
-                message.lines().next().unwrap_or("not valid YAML"),
-            )
+            OpenError::malformed(file, line, message.lines().next().unwrap_or("not valid YAML"))
         })?;
-    Ok(parsed
-        .into_iter()
-        .map(item)
-        .filter(|item| !matches!(item.value, Value::Null))
-        .collect())
+    Ok(parsed.into_iter().map(item).filter(|item| !matches!(item.value, Value::Null)).collect())
 }
 
 /// Visit the leaves of a document in order, without those of its `sops` block.
@@ -124,20 +113,8 @@ fn descend<E>(
     let line = item.line;
     match &item.value {
         Value::Null => Ok(()),
-        Value::Text(text) => visit(Leaf {
-            path,
-            keys,
-            line,
-            text,
-            is_text: true,
-        }),
-        Value::Typed(text) => visit(Leaf {
-            path,
-            keys,
-            line,
-            text,
-            is_text: false,
-        }),
+        Value::Text(text) => visit(Leaf { path, keys, line, text, is_text: true }),
+        Value::Typed(text) => visit(Leaf { path, keys, line, text, is_text: false }),
         Value::Sequence(items) => items.iter().enumerate().try_for_each(|(index, item)| {
             path.push(index.to_string());
             let done = descend(item, path, keys, visit);
@@ -156,10 +133,7 @@ fn descend<E>(
 }
 
 fn item(spanned: Spanned<Value>) -> Item {
-    Item {
-        line: spanned.referenced.line(),
-        value: spanned.value,
-    }
+    Item { line: spanned.referenced.line(), value: spanned.value }
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -190,9 +164,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Typed(
-            if value { "True" } else { "False" }.to_string(),
-        ))
+        Ok(Value::Typed(if value { "True" } else { "False" }.to_string()))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {

@@ -40,28 +40,17 @@ pub(super) fn failures(view: &RunView<'_>, options: &ConsoleOptions) -> Vec<Stri
 }
 
 fn does(count: usize, noun: &str) -> String {
-    format!(
-        "{} do{}",
-        counted(count, noun),
-        if count == 1 { "es" } else { "" }
-    )
+    format!("{} do{}", counted(count, noun), if count == 1 { "es" } else { "" })
 }
 
 fn the_rest(rest: &[Failure], options: &ConsoleOptions) -> Vec<String> {
     if rest.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![
-        String::new(),
-        format!("and {} more, see reports/junit.xml", rest.len()),
-    ];
+    let mut lines = vec![String::new(), format!("and {} more, see reports/junit.xml", rest.len())];
     for failure in rest.iter().take(NAMES_MAX) {
         let name = fit(&failure.short, options.width.saturating_sub(INDENT + 14));
-        lines.push(format!(
-            "{}{}  {name}",
-            " ".repeat(INDENT),
-            word(failure, options)
-        ));
+        lines.push(format!("{}{}  {name}", " ".repeat(INDENT), word(failure, options)));
     }
     if rest.len() > NAMES_MAX {
         lines.push(format!("{}…", " ".repeat(INDENT)));
@@ -70,10 +59,7 @@ fn the_rest(rest: &[Failure], options: &ConsoleOptions) -> Vec<String> {
 }
 
 fn word(failure: &Failure, options: &ConsoleOptions) -> String {
-    options.colour.paint(
-        tone_of(failure.word),
-        &pad(failure.word, "undetermined".len()),
-    )
+    options.colour.paint(tone_of(failure.word), &pad(failure.word, "undetermined".len()))
 }
 
 /// One failure in at most 15 lines: 1 of title, and as many for each field as given here. The
@@ -167,10 +153,7 @@ fn defect_block(kind: &[Defect], options: &ConsoleOptions) -> Vec<String> {
     };
     let name = fit(&defect.name, options.width.saturating_sub(12));
     let word = options.colour.paint(Tone::Bad, "defect");
-    let mut lines = vec![format!(
-        "{word}  {}",
-        options.colour.paint(Tone::Strong, &name)
-    )];
+    let mut lines = vec![format!("{word}  {}", options.colour.paint(Tone::Strong, &name))];
     let mut add = |label: &str, texts: &[String]| lines.extend(field(label, texts, options));
     add("what", &wrap(&defect.summary, room(options), 2));
     if let Some(location) = &defect.location {
@@ -197,9 +180,7 @@ fn also(others: &[Defect], options: &ConsoleOptions) -> Vec<String> {
         None => defect.object.clone(),
     };
     let shown = others.iter().take(PLACES_MAX);
-    let mut lines: Vec<String> = shown
-        .map(|defect| cut(&place(defect), room(options)))
-        .collect();
+    let mut lines: Vec<String> = shown.map(|defect| cut(&place(defect), room(options))).collect();
     if others.len() > PLACES_MAX {
         lines.push(format!("and {} more", others.len() - PLACES_MAX));
     }

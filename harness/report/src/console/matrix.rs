@@ -20,14 +20,8 @@ const ENTRY_GAP: &str = "   ";
 const BANDS_MAX: usize = 3;
 /// A matrix of more rows than this is folded too.
 const ROWS_MAX: usize = 20;
-const ROWS: Keep = Keep {
-    well_max: 8,
-    problem_max: 16,
-};
-const COLUMNS: Keep = Keep {
-    well_max: 4,
-    problem_max: 16,
-};
+const ROWS: Keep = Keep { well_max: 8, problem_max: 16 };
+const COLUMNS: Keep = Keep { well_max: 4, problem_max: 16 };
 
 /// Columns that stand side by side, with their widths.
 struct Band {
@@ -70,21 +64,14 @@ pub(super) fn legend(matrices: &[Matrix], options: &ConsoleOptions) -> Vec<Strin
     let entry = |word: &Word| format!("{} {}", word.text(), word.meaning());
     let mut entries: Vec<String> = words.iter().map(entry).collect();
     let is_asked = |square: &Square| square.word().is_some();
-    if !matrices
-        .iter()
-        .flat_map(|matrix| matrix.squares.iter().flatten())
-        .all(is_asked)
-    {
+    if !matrices.iter().flat_map(|matrix| matrix.squares.iter().flatten()).all(is_asked) {
         entries.push("· not asked".to_string());
     }
     if total.is_problem() {
         entries.push("2/24 this many of its cells".to_string());
     }
     let quiet = |line: String| options.colour.paint(Tone::Quiet, &line);
-    flow(&entries, options.width)
-        .into_iter()
-        .map(quiet)
-        .collect()
+    flow(&entries, options.width).into_iter().map(quiet).collect()
 }
 
 /// Entries side by side, never broken within themselves unless one is wider than the line.
@@ -109,9 +96,7 @@ fn title(whole: &Matrix, options: &ConsoleOptions) -> String {
         options.colour.paint(tone_of_word(word), &text)
     });
     let counts = counts.collect::<Vec<_>>().join(" · ");
-    let name = options
-        .colour
-        .paint(Tone::Strong, &fit(&whole.topic, ROW_MAX));
+    let name = options.colour.paint(Tone::Strong, &fit(&whole.topic, ROW_MAX));
     format!("{name}  {counts}")
 }
 
@@ -131,10 +116,7 @@ fn bands(matrix: &Matrix, total_width: usize) -> Vec<Band> {
             }
             _ => {
                 used = of_column;
-                bands.push(Band {
-                    columns: vec![column],
-                    widths: vec![of_column],
-                });
+                bands.push(Band { columns: vec![column], widths: vec![of_column] });
             }
         }
     }
@@ -146,21 +128,12 @@ fn group(matrix: &Matrix, column: usize) -> &str {
 }
 
 fn row_width(matrix: &Matrix) -> usize {
-    matrix
-        .rows
-        .iter()
-        .map(|row| width(row).min(ROW_MAX))
-        .max()
-        .unwrap_or(0)
+    matrix.rows.iter().map(|row| width(row).min(ROW_MAX)).max().unwrap_or(0)
 }
 
 /// Wide enough for its squares, its name, and its part of the group's name.
 fn column_width(matrix: &Matrix, column: usize) -> usize {
-    let squares = matrix
-        .squares
-        .iter()
-        .map(|row| width(&row[column].to_string()))
-        .max();
+    let squares = matrix.squares.iter().map(|row| width(&row[column].to_string())).max();
     let name = width(&matrix.columns[column].name).min(COLUMN_MAX);
     let of_group = group(matrix, column);
     let before = matrix.columns[..column].iter().rev();
@@ -168,10 +141,7 @@ fn column_width(matrix: &Matrix, column: usize) -> usize {
     let is_same = |other: &&Column| other.group == of_group;
     let siblings = 1 + before.take_while(is_same).count() + after.take_while(is_same).count();
     let gaps = width(GAP) * (siblings - 1);
-    let share = width(of_group)
-        .min(GROUP_MAX)
-        .saturating_sub(gaps)
-        .div_ceil(siblings);
+    let share = width(of_group).min(GROUP_MAX).saturating_sub(gaps).div_ceil(siblings);
     squares.unwrap_or(0).max(name).max(share)
 }
 
@@ -181,35 +151,19 @@ fn band_lines(matrix: &Matrix, band: &Band, options: &ConsoleOptions) -> Vec<Str
         let column = &matrix.columns[band.columns[place]];
         pad(&fit(&column.name, band.widths[place]), band.widths[place])
     };
-    let has_groups = band
-        .columns
-        .iter()
-        .any(|column| !group(matrix, *column).is_empty());
+    let has_groups = band.columns.iter().any(|column| !group(matrix, *column).is_empty());
     let mut lines = Vec::new();
     if has_groups {
-        lines.push(format!(
-            "{}{BAR}{}",
-            pad("", label),
-            group_line(matrix, band)
-        ));
+        lines.push(format!("{}{BAR}{}", pad("", label), group_line(matrix, band)));
     }
-    lines.push(format!(
-        "{}{BAR}{}",
-        pad("", label),
-        line(matrix, band, names)
-    ));
-    lines.push(
-        options
-            .colour
-            .paint(Tone::Quiet, &rule(matrix, band, label)),
-    );
+    lines.push(format!("{}{BAR}{}", pad("", label), line(matrix, band, names)));
+    lines.push(options.colour.paint(Tone::Quiet, &rule(matrix, band, label)));
     for (row, squares) in matrix.rows.iter().zip(&matrix.squares) {
         let square = |place: usize| {
             let square = &squares[band.columns[place]];
-            options.colour.paint(
-                tone_of_square(square),
-                &pad(&square.to_string(), band.widths[place]),
-            )
+            options
+                .colour
+                .paint(tone_of_square(square), &pad(&square.to_string(), band.widths[place]))
         };
         let name = pad(&fit(row, ROW_MAX), label);
         lines.push(format!("{name}{BAR}{}", line(matrix, band, square)));
@@ -222,11 +176,7 @@ fn line(matrix: &Matrix, band: &Band, text: impl Fn(usize) -> String) -> String 
     let mut line = String::new();
     for place in 0..band.columns.len() {
         if place > 0 {
-            line.push_str(if starts_group(matrix, band, place) {
-                BAR
-            } else {
-                GAP
-            });
+            line.push_str(if starts_group(matrix, band, place) { BAR } else { GAP });
         }
         line.push_str(&text(place));
     }
@@ -247,16 +197,12 @@ fn group_line(matrix: &Matrix, band: &Band) -> String {
             _ => spans.push((of_column, group(matrix, band.columns[place]))),
         }
     }
-    let names = spans
-        .iter()
-        .map(|(span, name)| pad(&fit(name, *span), *span));
+    let names = spans.iter().map(|(span, name)| pad(&fit(name, *span), *span));
     names.collect::<Vec<_>>().join(BAR)
 }
 
 fn rule(matrix: &Matrix, band: &Band, label: usize) -> String {
     let of_place = |place: usize| "─".repeat(band.widths[place]);
-    let rule = line(matrix, band, of_place)
-        .replace(BAR, "─┼─")
-        .replace(' ', "─");
+    let rule = line(matrix, band, of_place).replace(BAR, "─┼─").replace(' ', "─");
     format!("{}─┼─{rule}", "─".repeat(label))
 }

@@ -27,10 +27,7 @@ pub struct ConsoleOptions {
 /// The whole report: one matrix for each topic, the layout's defects, the first trials that do
 /// not hold, and the sum.
 pub fn render(events: &[Event], options: &ConsoleOptions) -> String {
-    let options = ConsoleOptions {
-        width: options.width.clamp(WIDTH_MIN, WIDTH_MAX),
-        ..*options
-    };
+    let options = ConsoleOptions { width: options.width.clamp(WIDTH_MIN, WIDTH_MAX), ..*options };
     let view = RunView::of(events);
     let matrices = matrices(&view);
     let mut sections = vec![head(&view, &options)];
@@ -42,12 +39,7 @@ pub fn render(events: &[Event], options: &ConsoleOptions) -> String {
     let sections: Vec<String> = sections
         .into_iter()
         .filter(|lines| !lines.is_empty())
-        .map(|lines| {
-            lines
-                .iter()
-                .map(|line| format!("{}\n", line.trim_end()))
-                .collect()
-        })
+        .map(|lines| lines.iter().map(|line| format!("{}\n", line.trim_end())).collect())
         .collect();
     sections.join("\n")
 }

@@ -18,35 +18,21 @@ pub(super) fn summary(
     view: &RunView<'_>,
     options: &ConsoleOptions,
 ) -> Vec<String> {
-    let mut lines = vec![
-        options
-            .colour
-            .paint(Tone::Quiet, &"─".repeat(options.width)),
-    ];
+    let mut lines = vec![options.colour.paint(Tone::Quiet, &"─".repeat(options.width))];
     lines.extend(headline(events, view, options));
     lines.push(entry("trials", &trials(view, options)));
     let room = options.width.saturating_sub(LABEL + 2);
     let reasons = view.ignored_reasons();
     for (reason, count) in reasons.iter().take(REASONS_MAX) {
-        lines.push(entry(
-            "ignored",
-            &cut(&format!("{count}: {}", clean(reason)), room),
-        ));
+        lines.push(entry("ignored", &cut(&format!("{count}: {}", clean(reason)), room)));
     }
     if reasons.len() > REASONS_MAX {
-        lines.push(entry(
-            "",
-            &format!("and {} more reasons", reasons.len() - REASONS_MAX),
-        ));
+        lines.push(entry("", &format!("and {} more reasons", reasons.len() - REASONS_MAX)));
     }
     if let Some(ending) = view.ending {
         let probes = counted(ending.probes, "probe");
         let leaks = format!("{} in {probes}", counted(ending.leaks, "leak"));
-        let tone = if ending.leaks == 0 {
-            Tone::Good
-        } else {
-            Tone::Bad
-        };
+        let tone = if ending.leaks == 0 { Tone::Good } else { Tone::Bad };
         let leaks = options.colour.paint(tone, &leaks);
         let (cells, took) = (thousands(view.cells.len()), duration(ending.elapsed_ms));
         lines.push(entry("cells", &format!("{cells} in {took}: {leaks}")));
@@ -68,11 +54,7 @@ fn headline(events: &[Event], view: &RunView<'_>, options: &ConsoleOptions) -> V
     let text = wrap(&text, options.width.saturating_sub(word.len() + 2), 3);
     let first = text.first().map(String::as_str).unwrap_or_default();
     let mut lines = vec![format!("{}  {first}", options.colour.paint(tone, word))];
-    lines.extend(
-        text.iter()
-            .skip(1)
-            .map(|rest| format!("{}  {rest}", pad("", word.len()))),
-    );
+    lines.extend(text.iter().skip(1).map(|rest| format!("{}  {rest}", pad("", word.len()))));
     lines
 }
 

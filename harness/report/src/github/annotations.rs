@@ -29,45 +29,22 @@ pub fn annotations(events: &[Event]) -> String {
     let mut all: Vec<Annotation> = Vec::new();
     if let Err(error) = account(events) {
         let message = error.to_string();
-        all.push(Annotation {
-            location: None,
-            title: "no result".to_string(),
-            message,
-        });
+        all.push(Annotation { location: None, title: "no result".to_string(), message });
     }
     for defect in view.defects.iter().map(|defect| clean_defect(defect)) {
         let message = format!("{} ({}: {})", defect.summary, defect.object, defect.message);
-        add(
-            &mut all,
-            Annotation {
-                location: defect.location,
-                title: defect.name,
-                message,
-            },
-        );
+        add(&mut all, Annotation { location: defect.location, title: defect.name, message });
     }
     for failure in failures(&view) {
         let message = format!("{}: {}. {}", failure.claim, failure.seen, failure.because);
         let title = format!("{} {}", failure.word, failure.short);
-        add(
-            &mut all,
-            Annotation {
-                location: failure.location,
-                title,
-                message,
-            },
-        );
+        add(&mut all, Annotation { location: failure.location, title, message });
     }
-    let mut lines: Vec<String> = all
-        .iter()
-        .take(ERRORS_MAX)
-        .map(|annotation| line(annotation, view.layout))
-        .collect();
+    let mut lines: Vec<String> =
+        all.iter().take(ERRORS_MAX).map(|annotation| line(annotation, view.layout)).collect();
     if all.len() > ERRORS_MAX {
         let more = all.len() - ERRORS_MAX;
-        lines.push(format!(
-            "::notice title=partywall::and {more} more, see the step summary"
-        ));
+        lines.push(format!("::notice title=partywall::and {more} more, see the step summary"));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -100,9 +77,7 @@ fn path(layout: &str, file: &str) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -115,11 +90,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(
-        "fixtures/deployments",
-        "base/a.yaml",
-        "fixtures/deployments/base/a.yaml"
-    )]
+    #[case("fixtures/deployments", "base/a.yaml", "fixtures/deployments/base/a.yaml")]
     #[case("./fixtures/", "base/a.yaml", "fixtures/base/a.yaml")]
     #[case(".", "base/a.yaml", "base/a.yaml")]
     #[case("/somewhere", "base/a.yaml", "base/a.yaml")]

@@ -49,9 +49,6 @@ mod tests {
     #[test]
     fn nothing_gets_out_of_a_square() {
         assert_eq!(escape("a|b <img> `c`"), "a\\|b &lt;img&gt; \\`c\\`");
-        assert_eq!(
-            code("a|b</code>`"),
-            "<code>a&#124;b&lt;/code&gt;&#96;</code>"
-        );
+        assert_eq!(code("a|b</code>`"), "<code>a&#124;b&lt;/code&gt;&#96;</code>");
     }
 }

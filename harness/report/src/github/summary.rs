@@ -19,14 +19,8 @@ const NOTE_BYTES: usize = 200;
 const TEXT_MAX: usize = 600;
 const FAILURES_MAX: usize = 50;
 const COLUMNS_MAX: usize = 16;
-const KEEP_ROWS: Keep = Keep {
-    well_max: 40,
-    problem_max: 40,
-};
-const KEEP_COLUMNS: Keep = Keep {
-    well_max: 8,
-    problem_max: 20,
-};
+const KEEP_ROWS: Keep = Keep { well_max: 40, problem_max: 40 };
+const KEEP_COLUMNS: Keep = Keep { well_max: 8, problem_max: 20 };
 
 /// The summary in Markdown. Whole sections are left out at the end where it would grow too
 /// large, and it says so.
@@ -50,10 +44,7 @@ pub fn summary(events: &[Event]) -> String {
 fn rest(all: usize, noun: &str) -> String {
     match all.saturating_sub(FAILURES_MAX) {
         0 => String::new(),
-        more => format!(
-            "…and {} not shown here, see the JUnit report.\n",
-            counted(more, noun)
-        ),
+        more => format!("…and {} not shown here, see the JUnit report.\n", counted(more, noun)),
     }
 }
 
@@ -92,25 +83,14 @@ fn head(events: &[Event], view: &RunView<'_>) -> String {
         let cells = counted(view.cells.len(), "cell");
         let took = duration(ending.elapsed_ms);
         text.push_str(&format!("- {cells}, {probes}, {took}\n"));
-        text.push_str(&format!(
-            "- **{} in {probes}**\n",
-            counted(ending.leaks, "leak")
-        ));
+        text.push_str(&format!("- **{} in {probes}**\n", counted(ending.leaks, "leak")));
     }
     text
 }
 
 fn defect_section(defect: &Defect) -> String {
-    let mut text = format!(
-        "### Defect: {}\n\n{}\n\n",
-        short(&defect.name),
-        short(&defect.summary)
-    );
-    let location = defect
-        .location
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let mut text = format!("### Defect: {}\n\n{}\n\n", short(&defect.name), short(&defect.summary));
+    let location = defect.location.as_ref().map(ToString::to_string).unwrap_or_default();
     let behind = defect.behind.clone().unwrap_or_default();
     let fields = [
         ("where", location),
@@ -153,13 +133,10 @@ fn matrix_section(whole: &Matrix) -> String {
         matrix = fold_columns(&fold_groups(&matrix), KEEP_COLUMNS);
     }
     let mut text = format!("### {}\n\n", short(&matrix.topic));
-    let names = matrix
-        .columns
-        .iter()
-        .map(|column| match column.group.as_str() {
-            "" => short(&column.name),
-            group => format!("{}<br>{}", short(group), short(&column.name)),
-        });
+    let names = matrix.columns.iter().map(|column| match column.group.as_str() {
+        "" => short(&column.name),
+        group => format!("{}<br>{}", short(group), short(&column.name)),
+    });
     text.push_str(&row(std::iter::once(String::new()).chain(names)));
     text.push_str(&format!("|{}\n", "---|".repeat(matrix.columns.len() + 1)));
     for (name, squares) in matrix.rows.iter().zip(&matrix.squares) {
@@ -171,11 +148,7 @@ fn matrix_section(whole: &Matrix) -> String {
 
 fn square(square: &Square) -> String {
     let text = square.to_string();
-    if square.is_problem() {
-        format!("**{text}**")
-    } else {
-        text
-    }
+    if square.is_problem() { format!("**{text}**") } else { text }
 }
 
 fn legend(matrices: &[Matrix]) -> String {
@@ -199,11 +172,7 @@ fn ignored(view: &RunView<'_>) -> String {
     }
     let mut text = "### Ignored\n\n".to_string();
     for (reason, count) in reasons.iter().take(FAILURES_MAX) {
-        text.push_str(&format!(
-            "- {}: {}\n",
-            counted(*count, "trial"),
-            short(reason)
-        ));
+        text.push_str(&format!("- {}: {}\n", counted(*count, "trial"), short(reason)));
     }
     text
 }

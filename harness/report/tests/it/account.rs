@@ -1,9 +1,6 @@
 //! Every broken guard turns a good run red, each for its own reason.
 
-#![expect(
-    clippy::ptr_arg,
-    reason = "every way of breaking a run has the type of a test case"
-)]
+#![expect(clippy::ptr_arg, reason = "every way of breaking a run has the type of a test case")]
 
 use partywall_core::event::Event;
 use partywall_core::verdict::Verdict;
@@ -15,10 +12,7 @@ use crate::sample;
 type Break = fn(&mut Vec<Event>);
 
 fn first_cell(events: &[Event]) -> usize {
-    events
-        .iter()
-        .position(|event| matches!(event, Event::CellJudged(_)))
-        .unwrap_or_default()
+    events.iter().position(|event| matches!(event, Event::CellJudged(_))).unwrap_or_default()
 }
 
 fn first_trial(events: &[Event]) -> usize {
@@ -57,13 +51,7 @@ fn report_twice(events: &mut Vec<Event>) {
 
 fn ignore_what_was_judged(events: &mut Vec<Event>) {
     let trial = "kind::reach::contracted_ports::customer_a".to_string();
-    events.insert(
-        1,
-        Event::TrialIgnored {
-            trial,
-            reason: String::new(),
-        },
-    );
+    events.insert(1, Event::TrialIgnored { trial, reason: String::new() });
 }
 
 fn forget_a_tenant(events: &mut Vec<Event>) {
@@ -119,12 +107,7 @@ fn judge_fewer_cells(events: &mut Vec<Event>) {
 
 fn hold_nothing(events: &mut Vec<Event>) {
     let trial = first_trial(events);
-    let Event::TrialFinished {
-        cells_planned,
-        cells_judged,
-        ..
-    } = &mut events[trial]
-    else {
+    let Event::TrialFinished { cells_planned, cells_judged, .. } = &mut events[trial] else {
         return;
     };
     (*cells_planned, *cells_judged) = (0, 0);
@@ -163,9 +146,7 @@ fn miscount_leaks(events: &mut Vec<Event>) {
 }
 
 fn hide_a_defect(events: &mut Vec<Event>) {
-    let defect = sample::red()
-        .into_iter()
-        .find(|event| matches!(event, Event::DefectFound(_)));
+    let defect = sample::red().into_iter().find(|event| matches!(event, Event::DefectFound(_)));
     events.splice(1..1, defect);
 }
 
@@ -246,10 +227,7 @@ fn a_good_run_adds_up() {
 fn merged_runs_add_up_one_by_one() {
     let merged = [sample::green(), sample::red()].concat();
     let account_of_both = account(&merged).unwrap();
-    assert_eq!(
-        (account_of_both.runs, account_of_both.cells),
-        (2, 492 + 496)
-    );
+    assert_eq!((account_of_both.runs, account_of_both.cells), (2, 492 + 496));
     let mut killed = sample::green();
     killed.pop();
     let error = account(&[killed, sample::red()].concat()).unwrap_err();

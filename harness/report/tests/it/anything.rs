@@ -37,12 +37,8 @@ fn location() -> impl Strategy<Value = SourceLocation> {
 fn event() -> impl Strategy<Value = Event> {
     let count = any::<usize>();
     prop_oneof![
-        (
-            text(),
-            proptest::option::of(text()),
-            proptest::collection::vec(text(), 0..4)
-        )
-            .prop_map(|(layout, commit, names)| Event::RunStarted {
+        (text(), proptest::option::of(text()), proptest::collection::vec(text(), 0..4)).prop_map(
+            |(layout, commit, names)| Event::RunStarted {
                 version: 1,
                 backend: Backend::Kind,
                 layout,
@@ -50,36 +46,20 @@ fn event() -> impl Strategy<Value = Event> {
                 tenants: names.clone(),
                 planned: names,
                 at_ms: 0,
-            }),
+            }
+        ),
         (text(), text()).prop_map(|(trial, reason)| Event::TrialIgnored { trial, reason }),
-        (
-            text(),
-            text(),
-            proptest::option::of(location()),
-            proptest::option::of(text())
-        )
-            .prop_map(|(name, message, location, behind)| {
+        (text(), text(), proptest::option::of(location()), proptest::option::of(text())).prop_map(
+            |(name, message, location, behind)| {
                 let (summary, object) = (message.clone(), name.clone());
-                Event::DefectFound(Defect {
-                    name,
-                    summary,
-                    object,
-                    message,
-                    location,
-                    behind,
-                })
-            }),
+                Event::DefectFound(Defect { name, summary, object, message, location, behind })
+            }
+        ),
         cell(),
         cell(),
         trial(),
         (count, any::<u64>(), any::<u8>()).prop_map(|(count, elapsed_ms, exit)| {
-            Event::RunFinished {
-                probes: count,
-                cells: count,
-                leaks: count,
-                elapsed_ms,
-                exit,
-            }
+            Event::RunFinished { probes: count, cells: count, leaks: count, elapsed_ms, exit }
         }),
     ]
 }
@@ -105,29 +85,22 @@ fn cell() -> impl Strategy<Value = Event> {
 fn trial() -> impl Strategy<Value = Event> {
     let names = (text(), text(), text(), text());
     let blame = proptest::option::of((location(), text()));
-    (
-        names,
-        proptest::option::of(text()),
-        verdict(),
-        blame,
-        any::<u64>(),
+    (names, proptest::option::of(text()), verdict(), blame, any::<u64>()).prop_map(
+        |((trial, claim, scenario, repeat), tenant, verdict, blame, elapsed_ms)| {
+            Event::TrialFinished {
+                trial,
+                claim,
+                scenario,
+                tenant,
+                verdict,
+                cells_planned: 1,
+                cells_judged: 1,
+                elapsed_ms,
+                blame: blame.map(|(location, because)| Blame { location, because }),
+                repeat,
+            }
+        },
     )
-        .prop_map(
-            |((trial, claim, scenario, repeat), tenant, verdict, blame, elapsed_ms)| {
-                Event::TrialFinished {
-                    trial,
-                    claim,
-                    scenario,
-                    tenant,
-                    verdict,
-                    cells_planned: 1,
-                    cells_judged: 1,
-                    elapsed_ms,
-                    blame: blame.map(|(location, because)| Blame { location, because }),
-                    repeat,
-                }
-            },
-        )
 }
 
 proptest! {

@@ -8,9 +8,7 @@ use partywall_report::events::{EventsError, append_line, read};
 use crate::sample;
 
 fn without_folder(error: &EventsError, folder: &Path) -> String {
-    error
-        .to_string()
-        .replace(&folder.display().to_string(), "events")
+    error.to_string().replace(&folder.display().to_string(), "events")
 }
 
 #[test]
@@ -29,10 +27,7 @@ fn files_are_merged_by_name_then_line() {
 #[test]
 fn says_what_is_wrong_with_a_file() {
     let cases = [
-        (
-            "",
-            "no events in events\nhint: `partywall test` writes them there",
-        ),
+        ("", "no events in events\nhint: `partywall test` writes them there"),
         (
             "\n{\"event\":\"run-started\",\"version\":7}",
             "events/a.jsonl:2: events of version 7, but this partywall reads version 1\n\
@@ -57,10 +52,7 @@ fn a_start_of_a_newer_version_with_the_same_fields_is_refused_too() {
     let line = serde_json::to_string(&sample::green()[0]).unwrap();
     let newer = line.replace("\"version\":1", "\"version\":2");
     fs::write(folder.path().join("a.jsonl"), newer).unwrap();
-    assert!(matches!(
-        read(folder.path()),
-        Err(EventsError::Version { version: 2, .. })
-    ));
+    assert!(matches!(read(folder.path()), Err(EventsError::Version { version: 2, .. })));
 }
 
 #[test]
@@ -71,8 +63,5 @@ fn an_unknown_event_and_a_missing_folder_are_named() {
     assert!(message.starts_with("events/a.jsonl:1: not an event: unknown variant `coffee-made`"));
     let missing = folder.path().join("missing");
     let message = without_folder(&read(&missing).unwrap_err(), folder.path());
-    assert!(
-        message.starts_with("failed to read events/missing: "),
-        "{message}"
-    );
+    assert!(message.starts_with("failed to read events/missing: "), "{message}");
 }

@@ -8,16 +8,11 @@ use partywall_report::{console, github, html};
 
 use crate::sample;
 
-const PLAIN: ConsoleOptions = ConsoleOptions {
-    colour: Colour::Never,
-    width: 100,
-};
+const PLAIN: ConsoleOptions = ConsoleOptions { colour: Colour::Never, width: 100 };
 
 /// Many tenants, each asked to one pod of each, with a leak from every `leaks`-th tenant.
 fn many(tenants: usize, leaks: usize) -> Vec<Event> {
-    let names: Vec<String> = (0..tenants)
-        .map(|tenant| format!("tenant-{tenant:04}"))
-        .collect();
+    let names: Vec<String> = (0..tenants).map(|tenant| format!("tenant-{tenant:04}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut builder = sample::Builder::new(&all);
     for (place, tenant) in all.iter().enumerate() {
@@ -34,13 +29,7 @@ fn many(tenants: usize, leaks: usize) -> Vec<Event> {
         };
         let claim = format!("{tenant} reaches no pod of any other tenant");
         let blame = is_leaky.then_some(blame);
-        builder.trial(
-            "isolation/other-tenants",
-            Some(tenant),
-            &claim,
-            cells.collect(),
-            blame,
-        );
+        builder.trial("isolation/other-tenants", Some(tenant), &claim, cells.collect(), blame);
     }
     builder.finish(u8::from(leaks <= tenants))
 }
@@ -56,10 +45,7 @@ fn many_failures_are_cut_to_a_screen() {
     let events = many(150, 3);
     let text = console::render(&events, &PLAIN);
     assert!(text.lines().count() < 150, "{text}");
-    assert!(
-        text.contains("and 46 more, see reports/junit.xml"),
-        "{text}"
-    );
+    assert!(text.contains("and 46 more, see reports/junit.xml"), "{text}");
 }
 
 #[test]
@@ -74,10 +60,7 @@ fn the_summary_ends_before_githubs_limit() {
 #[test]
 fn no_more_errors_than_github_shows() {
     let annotations = github::annotations(&many(40, 1));
-    let errors = annotations
-        .lines()
-        .filter(|line| line.starts_with("::error "))
-        .count();
+    let errors = annotations.lines().filter(|line| line.starts_with("::error ")).count();
     assert_eq!(errors, github::ERRORS_MAX);
     assert!(annotations.ends_with("::notice title=partywall::and 30 more, see the step summary\n"));
 }

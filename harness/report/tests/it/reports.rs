@@ -6,10 +6,7 @@ use quick_junit::Report;
 
 use crate::sample;
 
-const PLAIN: ConsoleOptions = ConsoleOptions {
-    colour: Colour::Never,
-    width: 100,
-};
+const PLAIN: ConsoleOptions = ConsoleOptions { colour: Colour::Never, width: 100 };
 
 #[test]
 fn the_sample_runs_add_up() {
@@ -35,16 +32,10 @@ fn console_of_a_narrow_terminal() {
 
 #[test]
 fn colour_is_only_an_addition() {
-    let colour = ConsoleOptions {
-        colour: Colour::Always,
-        ..PLAIN
-    };
+    let colour = ConsoleOptions { colour: Colour::Always, ..PLAIN };
     let coloured = console::render(&sample::red(), &colour);
     assert!(coloured.contains("\u{1b}[1;31mLEAK 2/8"));
-    assert_eq!(
-        without_colour(&coloured),
-        console::render(&sample::red(), &PLAIN)
-    );
+    assert_eq!(without_colour(&coloured), console::render(&sample::red(), &PLAIN));
 }
 
 fn without_colour(text: &str) -> String {
@@ -52,9 +43,7 @@ fn without_colour(text: &str) -> String {
     let first = parts.next().unwrap_or_default().to_string();
     let plain = parts.map(|part| part.split_once('m').map_or("", |(_, rest)| rest));
     let all = first + &plain.collect::<String>();
-    all.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    all.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 #[test]
@@ -62,11 +51,7 @@ fn no_failure_takes_more_than_fifteen_lines() {
     let narrow = ConsoleOptions { width: 40, ..PLAIN };
     let text = console::render(&sample::red(), &narrow);
     let mut length = 0;
-    for line in text
-        .lines()
-        .skip_while(|line| !line.contains("do not hold"))
-        .skip(1)
-    {
+    for line in text.lines().skip_while(|line| !line.contains("do not hold")).skip(1) {
         length = if line.is_empty() { 0 } else { length + 1 };
         assert!(length <= 15, "{text}");
     }
@@ -87,11 +72,7 @@ fn a_run_that_was_killed_is_never_green() {
 fn junit_of_a_red_run() {
     let xml = junit::render(&sample::red()).unwrap();
     let report = Report::deserialize_from_str(&xml).unwrap();
-    assert_eq!(
-        (report.failures, report.errors),
-        (6, 1),
-        "3 defects, 3 violated, 1 undetermined"
-    );
+    assert_eq!((report.failures, report.errors), (6, 1), "3 defects, 3 violated, 1 undetermined");
     insta::assert_snapshot!(xml);
 }
 

@@ -36,12 +36,7 @@ impl Builder {
             planned: Vec::new(),
             at_ms: 1_790_000_000_000,
         };
-        Self {
-            events: vec![started],
-            cells: 0,
-            leaks: 0,
-            planned: Vec::new(),
-        }
+        Self { events: vec![started], cells: 0, leaks: 0, planned: Vec::new() }
     }
 
     /// A trial with these cells of (column, expect, verdict).
@@ -95,10 +90,7 @@ impl Builder {
     }
 
     pub fn ignored(&mut self, trial: &str, reason: &str) {
-        self.events.push(Event::TrialIgnored {
-            trial: trial.into(),
-            reason: reason.into(),
-        });
+        self.events.push(Event::TrialIgnored { trial: trial.into(), reason: reason.into() });
     }
 
     pub fn finish(mut self, exit: u8) -> Vec<Event> {
@@ -107,13 +99,7 @@ impl Builder {
         }
         let (cells, leaks) = (self.cells, self.leaks);
         let probes = cells + 96;
-        self.events.push(Event::RunFinished {
-            probes,
-            cells,
-            leaks,
-            elapsed_ms: 9_874,
-            exit,
-        });
+        self.events.push(Event::RunFinished { probes, cells, leaks, elapsed_ms: 9_874, exit });
         self.events
     }
 }
@@ -129,9 +115,7 @@ fn controls(scenario: &str, verdict: &Verdict) -> String {
 }
 
 pub fn proven() -> Verdict {
-    Verdict::Holds {
-        proof: Some(ProofLevel::Receipt),
-    }
+    Verdict::Holds { proof: Some(ProofLevel::Receipt) }
 }
 
 fn times(
@@ -144,10 +128,7 @@ fn times(
 }
 
 fn blame(file: &str, line: u64, because: &str) -> Option<Blame> {
-    Some(Blame {
-        location: SourceLocation::new(file, line),
-        because: because.to_string(),
-    })
+    Some(Blame { location: SourceLocation::new(file, line), because: because.to_string() })
 }
 
 /// Cells of one tenant to every pod of the others and of the platform.
@@ -158,25 +139,14 @@ fn isolation(
 ) -> Vec<(String, &'static str, Verdict)> {
     let mut cells = Vec::new();
     let others = TENANTS.iter().filter(|other| **other != tenant);
-    let mut columns: Vec<String> = others
-        .flat_map(|other| WORKLOADS.map(|workload| format!("{other}/{workload}")))
-        .collect();
+    let mut columns: Vec<String> =
+        others.flat_map(|other| WORKLOADS.map(|workload| format!("{other}/{workload}"))).collect();
     columns.extend(
-        [
-            "source-controller",
-            "kustomize-controller",
-            "helm-controller",
-        ]
-        .map(|n| format!("flux-system/{n}")),
+        ["source-controller", "kustomize-controller", "helm-controller"]
+            .map(|n| format!("flux-system/{n}")),
     );
     columns.extend(
-        [
-            "observability/loki",
-            "observability/mimir",
-            "apiserver",
-            "kubelet",
-        ]
-        .map(str::to_string),
+        ["observability/loki", "observability/mimir", "apiserver", "kubelet"].map(str::to_string),
     );
     for column in columns {
         cells.extend(times(6, &column, "denied", &proven()));
@@ -212,9 +182,7 @@ fn reach(builder: &mut Builder, tenant: &str, is_cut: bool) {
         cells,
         is_cut.then_some(of_layout).flatten(),
     );
-    let denied = SERVICES
-        .into_iter()
-        .flat_map(|service| times(4, service, "denied", &proven()));
+    let denied = SERVICES.into_iter().flat_map(|service| times(4, service, "denied", &proven()));
     builder.trial(
         "reach/undeclared-ports",
         Some(tenant),
@@ -225,9 +193,7 @@ fn reach(builder: &mut Builder, tenant: &str, is_cut: bool) {
 }
 
 fn own(builder: &mut Builder, tenant: &str, is_swapped: bool) {
-    let seen = Verdict::Recorded {
-        seen: "reached after 0 ms".to_string(),
-    };
+    let seen = Verdict::Recorded { seen: "reached after 0 ms".to_string() };
     let hairpin = WORKLOADS
         .into_iter()
         .flat_map(|workload| times(2, &format!("{tenant}/{workload}"), "recorded", &seen));
@@ -273,10 +239,7 @@ fn defects() -> Vec<Event> {
         message: "kustomize build failed: replace operation does not apply: doc is missing path: \
                   /spec/values/ingress/hosts/0/host: missing value"
             .to_string(),
-        location: Some(SourceLocation::new(
-            "customers/customer-a/kustomization.yaml",
-            24,
-        )),
+        location: Some(SourceLocation::new("customers/customer-a/kustomization.yaml", 24)),
         behind: None,
     };
     let source = Defect {
@@ -289,10 +252,7 @@ fn defects() -> Vec<Event> {
     };
     let elsewhere = Defect {
         object: "Kustomization flux-system/customer-b".to_string(),
-        location: Some(SourceLocation::new(
-            "customers/customer-b/kustomization.yaml",
-            24,
-        )),
+        location: Some(SourceLocation::new("customers/customer-b/kustomization.yaml", 24)),
         ..patch.clone()
     };
     [patch, elsewhere, source].map(Event::DefectFound).to_vec()
@@ -301,10 +261,7 @@ fn defects() -> Vec<Event> {
 /// Holds, violated, undetermined, recorded, ignored, and defects, one behind the other.
 pub fn red() -> Vec<Event> {
     let mut builder = Builder::new(&TENANTS);
-    builder.ignored(
-        "kind::custom::ingress_controller",
-        "the layout has no ingress controller",
-    );
+    builder.ignored("kind::custom::ingress_controller", "the layout has no ingress controller");
     builder.events.extend(defects());
     for tenant in TENANTS {
         reach(&mut builder, tenant, tenant == "customer-a");
