@@ -1,8 +1,9 @@
 //! The command line's words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use partywall_live::{Session, SessionError};
 
 /// Proves that the walls between tenants hold.
 #[derive(Debug, Parser)]
@@ -50,8 +51,12 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct Name {
     /// Name of the session and of its kind cluster
-    #[arg(long, default_value = "partywall")]
+    #[arg(long, default_value = "partywall", value_parser = session_name)]
     pub session: String,
+}
+
+fn session_name(name: &str) -> Result<String, SessionError> {
+    Session::directory_of(Path::new(""), name).map(|_folder| name.to_string())
 }
 
 /// Which layout.

@@ -7,6 +7,7 @@ use partywall_core::contract::Contract;
 use partywall_core::plan::{Trial, trials};
 use partywall_core::scenario::Scenario;
 use partywall_live::{LayoutSpec, RepositorySpec, TenantSecrets};
+use partywall_offline::sops::{is_sealed, recipients};
 use partywall_runner::{Project, load_project, load_scenarios};
 
 use crate::args::LayoutArgs;
@@ -32,7 +33,37 @@ pub fn project(arguments: &LayoutArgs) -> Result<Project, Failure> {
             directory.display()
         )));
     }
-    Ok(load_project(&directory)?)
+    if let Some(keys) = arguments.keys.as_ref().filter(|keys| !keys.is_dir()) {
+        return Err(Failure::usage(format!(
+            "{} is not a folder\nhint: --keys names a folder of `*.agekey` files",
+            keys.display()
+        )));
+    }
+    let project = load_project(&directory)?;
+    must_be_sealed(&project)?;
+    Ok(project)
+}
+
+/// A tenant's secrets that nobody sealed are refused before anything is made of the layout: a
+/// push would find it too late.
+fn must_be_sealed(project: &Project) -> Result<(), Failure> {
+    for tenant in &project.contract.tenants {
+        for file in tenant.secrets.iter().flat_map(|secrets| &secrets.files) {
+            let text = project.layout.files.get(file).map_or("", String::as_str);
+            let problem = match recipients(file, text) {
+                _ if !is_sealed(text) => "it has no `sops` block: it is not encrypted".to_string(),
+                Ok(found) if found.is_empty() => "it is encrypted for no recipient".to_string(),
+                Ok(_) => continue,
+                Err(error) => error.to_string(),
+            };
+            return Err(Failure::usage(format!(
+                "{file} is named as a secret of {}, but {problem}\nhint: encrypt it with \
+                 `sops encrypt`, or correct partywall.yaml",
+                tenant.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The layout as the live backend pushes it. Layouts of the fixtures are opened with their own

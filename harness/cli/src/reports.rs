@@ -14,16 +14,16 @@ use crate::failure::Failure;
 use crate::{paths, print};
 
 const EVENTS: &str = "events";
+const JUNIT: &str = "junit.xml";
+const PAGE: &str = "report.html";
 
 /// Write the run's events, JUnit and, for GitHub, the step summary.
 pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::environment(format!("failed to write reports to {}: {error}", folder.display()))
     };
+    remove(folder)?;
     let events_folder = folder.join(EVENTS);
-    if events_folder.is_dir() {
-        fs::remove_dir_all(&events_folder).map_err(failed)?;
-    }
     fs::create_dir_all(&events_folder).map_err(failed)?;
     let mut text = String::new();
     for event in run {
@@ -31,9 +31,9 @@ pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
         text.push('\n');
     }
     fs::write(events_folder.join("run.jsonl"), text).map_err(failed)?;
-    fs::write(folder.join("junit.xml"), junit(run)?).map_err(failed)?;
+    fs::write(folder.join(JUNIT), junit(run)?).map_err(failed)?;
     let page = html::render(run).map_err(Failure::environment)?;
-    fs::write(folder.join("report.html"), page).map_err(failed)?;
+    fs::write(folder.join(PAGE), page).map_err(failed)?;
     if let Some(summary) = paths::variable("GITHUB_STEP_SUMMARY") {
         fs::write(summary, github(run)).map_err(failed)?;
         print::note(&github_report::annotations(run));
@@ -41,13 +41,32 @@ pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Remove the reports of an earlier run.
+pub fn remove(folder: &Path) -> Result<(), Failure> {
+    let events_folder = folder.join(EVENTS);
+    if events_folder.is_dir() {
+        fs::remove_dir_all(&events_folder)?;
+    }
+    for name in [JUNIT, PAGE] {
+        if folder.join(name).is_file() {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuse a run that does not add up.
+pub fn accounted(run: &[Event]) -> Result<(), Failure> {
+    account(run).map(|_account| ()).map_err(|error| {
+        Failure::environment(format!("the run does not add up, so it is no result: {error}"))
+    })
+}
+
 /// Print the run, and refuse one that does not add up.
 pub fn show(run: &[Event], folder: &Path) -> Result<(), Failure> {
     print::result(&console(run));
     print::note(&format!("reports: {}", folder.display()));
-    account(run).map(|_account| ()).map_err(|error| {
-        Failure::environment(format!("the run does not add up, so it is no result: {error}"))
-    })
+    accounted(run)
 }
 
 /// Read an earlier run.

@@ -1,20 +1,24 @@
 //! Deploying into a session: push, trigger, wait.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
+use partywall_live::wait::{Poll, Wait, until};
 use partywall_live::{
-    LayoutSpec, ObjectStatus, PushOptions, Readiness, ReconcileReport, Session, apply_key_secrets,
-    clear, push_layout, reconcile,
+    LayoutSpec, ObjectStatus, PushError, PushOptions, Readiness, ReconcileReport, Session,
+    SessionError, apply_key_secrets, clear, push_layout, reconcile,
 };
 use partywall_offline::defect::FluxObject;
 use partywall_runner::Deploy;
 
 use crate::failure::Failure;
+use crate::paths;
 
 const RECONCILE: Duration = Duration::from_secs(180);
+/// A whole run takes less.
+const TURN: Wait = Wait::seconds(600);
 /// Names the commit that was last reconciled whole, in the session's folder.
 const RECONCILED: &str = "reconciled";
 /// Names the origin of the layout that the session holds, in the session's folder.
@@ -46,11 +50,20 @@ impl Deploy for SessionDeploy<'_> {
             clear(&client).await.map_err(Failure::environment)?;
         }
         let pushed = push_layout(self.session, &self.spec, &options).await;
-        let pushed = pushed.map_err(Failure::environment)?;
+        let pushed = pushed.map_err(push_failure)?;
         let keys = apply_key_secrets(&client, self.session, &self.spec.secrets).await;
         keys.map_err(Failure::environment)?;
         let report = reconcile(&client, self.session, &self.spec.sync, &pushed, RECONCILE).await;
         let report = report.map_err(Failure::environment)?;
+        if report.timed_out && report.failures().next().is_none() {
+            return Err(Failure::environment(format!(
+                "Flux did not take up commit {} within {} s\nhint: `repositories` in \
+                 partywall.yaml must name the address that {} gives its GitRepository",
+                report.commit,
+                RECONCILE.as_secs(),
+                self.spec.sync
+            )));
+        }
         if replaced.is_empty() {
             mark_reconciled(self.session, &report)?;
         } else {
@@ -81,6 +94,14 @@ pub fn mark_origin(session: &Session, directory: &Path) -> Result<(), Failure> {
     Ok(fs::write(session.file(ORIGIN), origin_of(directory))?)
 }
 
+/// What is wrong with the layout is bad input, everything else is the environment.
+fn push_failure(error: PushError) -> Failure {
+    match error {
+        PushError::NotASecret { .. } | PushError::Layout { .. } => Failure::usage(error),
+        _ => Failure::environment(error),
+    }
+}
+
 /// One object in the words of the offline backend.
 pub fn flux_object(object: ObjectStatus) -> FluxObject {
     FluxObject {
@@ -106,10 +127,22 @@ pub fn is_reconciled(session: &Session) -> bool {
     pushed.is_some() && pushed == whole
 }
 
-/// Wait for this process's turn on the session; it ends when the file is dropped. Runs that
-/// overlap would lift each other's canary.
-pub fn turn(session: &Session) -> Result<File, Failure> {
-    let file = File::create(session.file("turn"))?;
-    file.lock()?;
+/// Wait for this process's turn on a session; it ends when the file is dropped. Runs that
+/// overlap would lift each other's canary, and a push in the middle of a run would mix two
+/// layouts in one verdict.
+pub async fn turn(session: &str) -> Result<File, Failure> {
+    let directory = Session::directory_of(&paths::state(), session).map_err(Failure::usage)?;
+    if !directory.join("session.json").is_file() {
+        return Err(Failure::environment(SessionError::Missing { name: session.to_string() }));
+    }
+    let file = File::create(directory.join("turn"))?;
+    let waited = until("this run's turn on the session", TURN, || async {
+        match file.try_lock() {
+            Ok(()) => Poll::Ready(()),
+            Err(TryLockError::WouldBlock) => Poll::not_yet("another run is using the session"),
+            Err(TryLockError::Error(error)) => Poll::Failed(error),
+        }
+    });
+    waited.await.map_err(Failure::environment)?;
     Ok(file)
 }

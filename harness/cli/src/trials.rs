@@ -37,8 +37,13 @@ impl Conformance {
         let project = project::project(&arguments).map_err(|error| error.to_string())?;
         let scenarios = project::scenarios(None).map_err(|error| error.to_string())?;
         let trials = trials(Backend::Kind, &scenarios, &project.contract);
-        let session = paths::variable("PARTYWALL_SESSION");
-        Ok(Self { project, trials, session: session.unwrap_or_else(|| "partywall".to_string()) })
+        let named = paths::variable("PARTYWALL_SESSION");
+        let session = named.clone().unwrap_or_else(|| "partywall".to_string());
+        let conformance = Self { project, trials, session };
+        if let (Some(name), false) = (named, conformance.has_session()) {
+            return Err(format!("PARTYWALL_SESSION names `{name}`, and there is no such session"));
+        }
+        Ok(conformance)
     }
 
     /// The names of all trials.

@@ -33,6 +33,9 @@ pub enum Observation {
 pub enum ReceiptState {
     /// A server has it.
     Present,
+    /// A server accepted the probe's connection and was sent nothing: enough to disprove a
+    /// deny, not enough to prove an allow.
+    Accepted,
     /// Every server was asked after the probe had ended, and none has it.
     Absent,
     /// No server of the target is ours.
@@ -65,15 +68,15 @@ pub struct ReachObservation {
 pub enum SecretObservation {
     /// SHA-256 of every value that went in, and of every value found in the cluster.
     Arrived {
-        /// The object, `namespace/name`.
-        object: String,
-        /// Entry name to hash, from the session.
-        expected: BTreeMap<String, String>,
-        /// Entry name to hash, from the cluster.
-        seen: BTreeMap<String, String>,
+        /// Per file that went in: path in the layout, and value path to hash.
+        expected: BTreeMap<String, BTreeMap<String, String>>,
+        /// Per Secret found in the cluster: `namespace/name`, and value path to hash.
+        seen: BTreeMap<String, BTreeMap<String, String>>,
     },
     /// Which keys open the files.
     Openings {
+        /// Every tenant of the contract that has secrets: each one's key must have been tried.
+        tenants: Vec<String>,
         /// Per file.
         files: Vec<FileOpening>,
     },
@@ -87,6 +90,11 @@ pub enum SecretObservation {
         message: String,
         /// Whether the tenant's own Kustomization is ready at the same commit.
         control_ready: bool,
+    },
+    /// The Kustomization that builds the tenant's files has no `decryption` with its key.
+    NoDecryption {
+        /// The object, `namespace/name`.
+        object: String,
     },
     /// Files that were read and what should not be in them.
     Scan {

@@ -14,7 +14,15 @@ use crate::wait::{Poll, Wait, WaitError, until};
 /// On everything that a Flux Kustomization applied.
 const APPLIED_BY_FLUX: &str = "kustomize.toolkit.fluxcd.io/name";
 /// Namespaces of the cluster itself and of Flux; those of the harness begin with `partywall-`.
-const KEPT: [&str; 5] = ["default", "flux-system", "kube-node-lease", "kube-public", "kube-system"];
+const KEPT: [&str; 6] = [
+    "default",
+    "flux-system",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+    // Of kind's published node images.
+    "local-path-storage",
+];
 const AT_ONCE: usize = 16;
 /// Flux's own kinds: group, version, kind. Kustomizations go first, so that nothing is pruned
 /// or applied while the rest goes.

@@ -22,7 +22,7 @@ pub(crate) fn blame(
         return None;
     }
     let project = facts.run.project;
-    match &facts.plan.batch.probes[cell.probe] {
+    match facts.plan.batch.probes.get(cell.probe)? {
         Probe::Reach(probe) if trial.scenario.expect == Expect::Reached => {
             let endpoint = endpoint_of(facts, probe)?;
             let tenant = trial.tenant.as_deref()?;

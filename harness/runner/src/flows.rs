@@ -20,8 +20,9 @@ pub(crate) fn denied_flows(facts: &Judged<'_>) -> Vec<Defect> {
     let behind = facts.run.defects.last().map(|defect| defect.name.clone());
     for (cell, verdict) in facts.plan.cells.iter().zip(facts.verdicts) {
         let trial = &facts.trials[cell.trial];
-        let (Verdict::Violated { .. }, Expect::Reached, Some(tenant), Probe::Reach(probe)) =
-            (verdict, trial.scenario.expect, &trial.tenant, &facts.plan.batch.probes[cell.probe])
+        let probe = facts.plan.batch.probes.get(cell.probe);
+        let (Verdict::Violated { .. }, Expect::Reached, Some(tenant), Some(Probe::Reach(probe))) =
+            (verdict, trial.scenario.expect, &trial.tenant, probe)
         else {
             continue;
         };

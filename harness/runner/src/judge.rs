@@ -56,18 +56,17 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
 }
 
 fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict) -> CellResult {
-    let probe = &facts.plan.batch.probes[cell.probe];
-    let (from, to) = match probe {
-        Probe::Reach(reach) => {
+    let (from, to) = match facts.plan.batch.probes.get(cell.probe) {
+        Some(Probe::Reach(reach)) => {
             let target = &reach.target;
             let by = format!("{:?}", target.by).to_lowercase();
             let twin = if at_twin(facts, &target.servers) { ", its twin" } else { "" };
             let to = format!("{} {} by {by} {}{twin}", target.label, target.port, target.address);
             (Some(reach.from.clone()), to)
         }
-        Probe::Secret(secret) => (None, format!("secrets of {}", secret.tenant.name)),
-        Probe::Deliver(deliver) => (None, format!("org {}", deliver.tenant.org)),
-        Probe::Access(_) => (None, cell.column.clone()),
+        Some(Probe::Secret(secret)) => (None, format!("secrets of {}", secret.tenant.name)),
+        Some(Probe::Deliver(deliver)) => (None, format!("org {}", deliver.tenant.org)),
+        Some(Probe::Access(_)) | None => (None, cell.column.clone()),
     };
     CellResult {
         trial: trial.name.clone(),

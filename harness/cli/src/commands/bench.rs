@@ -6,6 +6,7 @@ use std::time::Instant;
 use partywall_core::Exit;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
+use partywall_offline::defect::FluxObject;
 use partywall_runner::{Deploy, Deployed, Project};
 
 use super::run::block_on;
@@ -53,13 +54,14 @@ fn measure(name: &Name) -> Result<Exit, Failure> {
     images::build(&paths::cache(), &[], ImageSource::Bundle, None)?;
     let layout = LayoutArgs { layout: None, keys: None };
     let started = Instant::now();
-    up::up(&Up {
+    let exit = up::up(&Up {
         name: name.clone(),
         layout: layout.clone(),
         nodes: 1,
         images: ImageSource::Bundle,
         registry_mirror: None,
     })?;
+    must_hold("up", exit)?;
     line("up", &seconds(started), "60 s");
     let project = project(&layout)?;
     commit(name, &project)?;
@@ -86,16 +88,36 @@ fn commit(name: &Name, project: &Project) -> Result<(), Failure> {
     let Some(text) = project.layout.files.get(CHANGED_FILE) else { return Ok(()) };
     let changed = BTreeMap::from([(CHANGED_FILE.to_string(), format!("{text}# changed\n"))]);
     let started = Instant::now();
-    let objects = block_on(async {
+    let objects = deploy(name, project, &changed)?;
+    let took = seconds(started);
+    if let Some(object) = objects.iter().find(|object| !object.ready) {
+        let name = format!("{} {}/{}", object.kind, object.namespace, object.name);
+        return Err(Failure::environment(format!("{name} is not ready: {}", object.message)));
+    }
+    line("commit to reconciled", &format!("{took}, {} objects", objects.len()), "5 s");
+    // What is measured next is the layout as it stands.
+    deploy(name, project, &BTreeMap::new()).map(|_objects| ())
+}
+
+fn deploy(
+    name: &Name,
+    project: &Project,
+    changed: &BTreeMap<String, String>,
+) -> Result<Vec<FluxObject>, Failure> {
+    block_on(async {
         let mut session = load_session(&name.session)?;
         let spec = layout_spec(project, None);
         let origin = origin_of(&project.directory);
-        SessionDeploy { session: &mut session, spec, origin }.deploy(&changed).await
-    })?;
-    let ready = objects.iter().filter(|object| object.ready).count();
-    let measured = format!("{}, {ready} of {} objects ready", seconds(started), objects.len());
-    line("commit to reconciled", &measured, "5 s");
-    Ok(())
+        SessionDeploy { session: &mut session, spec, origin }.deploy(changed).await
+    })
+}
+
+/// A number of a run that does not hold is worth nothing.
+fn must_hold(what: &str, exit: Exit) -> Result<(), Failure> {
+    match exit {
+        Exit::Holds => Ok(()),
+        exit => Err(Failure { message: format!("{what} does not hold: nothing to measure"), exit }),
+    }
 }
 
 fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<(f64, usize), Failure> {
@@ -105,6 +127,7 @@ fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<(f64, usize),
         let deployed = Deployed { ready: true, ..Deployed::default() };
         judge(session, project, trials, &deployed, "partywall test {trial}").await
     })?;
+    must_hold("the run", outcome.exit)?;
     let cells = outcome.events.iter().filter(|event| matches!(event, Event::CellJudged(_))).count();
     Ok((started.elapsed().as_secs_f64(), cells))
 }

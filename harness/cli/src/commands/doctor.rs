@@ -2,6 +2,7 @@
 
 use partywall_core::Exit;
 use partywall_images::docker::{EnsureOptions, Install, ensure, server_version};
+use partywall_tool::ToolError;
 
 use crate::args::Doctor;
 use crate::failure::Failure;
@@ -24,12 +25,22 @@ pub fn doctor(arguments: &Doctor) -> Result<Exit, Failure> {
 }
 
 fn look() -> Result<Exit, Failure> {
-    let version = server_version().map_err(|error| {
-        Failure::environment(format!(
-            "the Docker daemon does not answer: {error}\nhint: `partywall doctor --fix` installs \
-             and starts it on Debian and Ubuntu as root; elsewhere see Docker's own pages"
-        ))
-    })?;
+    let version = docker_answers()?;
     print::result(&format!("Docker {version} answers"));
     Ok(Exit::Holds)
+}
+
+/// The daemon's version, or how to get one. It is asked for before anything else: without Docker
+/// no other thing that is missing matters.
+pub fn docker_answers() -> Result<String, Failure> {
+    server_version().map_err(|error| {
+        let problem = match error {
+            ToolError::NotFound { .. } => "Docker is not installed".to_string(),
+            error => format!("the Docker daemon does not answer: {error}"),
+        };
+        Failure::environment(format!(
+            "{problem}\nhint: `partywall doctor --fix` installs and starts it on Debian and \
+             Ubuntu as root; elsewhere see Docker's own pages"
+        ))
+    })
 }

@@ -5,6 +5,7 @@ use partywall_core::Exit;
 use partywall_core::Provision;
 use partywall_live::{Kind, Quiet, Removed};
 
+use super::doctor::docker_answers;
 use super::run::block_on;
 use crate::args::Name;
 use crate::failure::Failure;
@@ -12,6 +13,7 @@ use crate::{paths, print};
 
 /// Run `partywall down`.
 pub fn down(arguments: &Name) -> Result<Exit, Failure> {
+    docker_answers()?;
     let removed = block_on(async {
         let state = paths::state();
         let kind = Kind { state: &state, progress: &Quiet };

@@ -92,8 +92,9 @@ fn test_of(arguments: &E2e, layout: Option<PathBuf>) -> Test {
 fn run_command(arguments: &E2e, command: &str) -> Result<Exit, Failure> {
     let tool = Tool::new("sh").args(["-c", command]).dir(paths::root());
     let tool = tool.env("PARTYWALL_SESSION", &arguments.name.session).timeout(RUN_LIMIT);
-    // The caller may have moved any of these, and the command must see the same.
-    let kept = ["PARTYWALL_STATE", "PARTYWALL_CACHE", "CARGO_TARGET_DIR", "CARGO_INCREMENTAL"];
+    // The command must find the same sessions and results, wherever the caller keeps them.
+    let tool = tool.env("PARTYWALL_STATE", paths::state()).env("PARTYWALL_CACHE", paths::cache());
+    let kept = ["CARGO_TARGET_DIR", "CARGO_INCREMENTAL"];
     let values = kept.iter().filter_map(|name| Some((*name, paths::variable(name)?)));
     let tool = values.fold(tool, |tool, (name, value)| tool.env(name, value));
     let output = tool.run_unchecked().map_err(Failure::environment)?;

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use partywall_core::Exit;
-use partywall_core::event::Event;
+use partywall_core::event::{CellResult, Event};
 use partywall_core::plan::Trial;
 use partywall_live::{LayoutSpec, RepositorySpec};
 use partywall_offline::mutant::{Mutant, apply};
+use partywall_report::account;
 use partywall_runner::{Project, RunOutcome, deploy_with_scratch_mends, load_project};
 
 use super::run::block_on;
@@ -30,6 +31,7 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
     if selected.is_empty() {
         return Err(Failure::usage(format!("no mutant in {} is named so", folder.display())));
     }
+    load_session(&arguments.name.session)?;
     let mut survivors = 0;
     for mutant in &selected {
         match kill(arguments, mutant)? {
@@ -87,8 +89,8 @@ fn run(
     let mut trials = selected_trials(&scenarios, &project.contract, None)?;
     trials.retain(|trial| is_asked(trial, mutant));
     block_on(async {
+        let _turn = turn(&arguments.name.session).await?;
         let mut session = load_session(&arguments.name.session)?;
-        let _turn = turn(&session)?;
         let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
         judge(session, project, &trials, &deployed, "partywall test {trial}").await
@@ -99,42 +101,37 @@ fn is_asked(trial: &Trial, mutant: &Mutant) -> bool {
     trial.topic() == mutant.expect.question
 }
 
-/// `Ok` with how it was killed, `Err` with why it survived.
+/// `Ok` with how it was killed, `Err` with why it survived: the trial that the mutant names must
+/// be red in every cell that it names, for the reason that it names.
 fn verdict(mutant: &Mutant, outcome: &RunOutcome) -> Result<String, String> {
     let expect = &mutant.expect;
+    if let Err(error) = account(&outcome.events) {
+        return Err(format!("the run does not add up: {error}"));
+    }
     let word = if expect.exit == Exit::Undetermined.code() { "undetermined" } else { "violated" };
     if outcome.exit.code() != expect.exit {
         return Err(format!("the run exited {}, expected {}", outcome.exit.code(), expect.exit));
     }
-    let red: Vec<&Event> = outcome
-        .events
-        .iter()
-        .filter(|event| {
-            matches!(event, Event::TrialFinished { trial, verdict, .. }
-                if trial.contains(&expect.trial) && verdict.word() == word)
-        })
-        .collect();
-    if red.is_empty() {
-        return Err(format!("no trial named `{}` is {word}", expect.trial));
-    }
-    for wanted in &expect.cells {
-        let is_wanted = |event: &&Event| {
-            matches!(event, Event::CellJudged(cell)
-                if cell.verdict.word() == word
-                    && format!("{} -> {}", cell.row, cell.to).contains(wanted.as_str()))
-        };
-        if !outcome.events.iter().any(|event| is_wanted(&event)) {
-            return Err(format!("no cell `{wanted}` is {word}"));
-        }
-    }
-    let reasons = outcome.events.iter().filter_map(|event| match event {
-        Event::CellJudged(cell) if cell.verdict.word() == word => Some(cell.verdict.reason()),
+    let cells = outcome.events.iter().filter_map(|event| match event {
+        Event::CellJudged(cell) => Some(cell),
         _ => None,
     });
-    let mut reasons = reasons.filter(|reason| reason.contains(&expect.reason));
-    match reasons.next() {
-        Some(reason) => Ok(reason.to_string()),
-        None => Err(format!("no reason says `{}`", expect.reason)),
+    let red: Vec<&CellResult> = cells
+        .filter(|cell| cell.trial.contains(&expect.trial))
+        .filter(|cell| cell.verdict.word() == word)
+        .filter(|cell| cell.verdict.reason().contains(&expect.reason))
+        .collect();
+    let Some(first) = red.first() else {
+        return Err(format!("no cell of `{}` is {word} with `{}`", expect.trial, expect.reason));
+    };
+    let text = |cell: &CellResult| format!("{} -> {}", cell.row, cell.to);
+    let missing = expect
+        .cells
+        .iter()
+        .find(|wanted| !red.iter().any(|cell| text(cell).contains(wanted.as_str())));
+    match missing {
+        Some(wanted) => Err(format!("no cell `{wanted}` is {word} with `{}`", expect.reason)),
+        None => Ok(first.verdict.reason().to_string()),
     }
 }
 
@@ -146,8 +143,8 @@ fn restore(arguments: &Mutants, mutants: &[Mutant]) -> Result<(), Failure> {
     let spec = layout_spec(&project, None);
     let origin = origin_of(&base);
     block_on(async {
+        let _turn = turn(&arguments.name.session).await?;
         let mut session = load_session(&arguments.name.session)?;
-        let _turn = turn(&session)?;
         let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
         match deployed.ready {

@@ -12,7 +12,7 @@ use crate::args::Push;
 use crate::failure::Failure;
 use crate::print;
 use crate::project::{layout_spec, project};
-use crate::session_deploy::{SessionDeploy, origin_of};
+use crate::session_deploy::{SessionDeploy, origin_of, turn};
 
 /// Run `partywall push`.
 pub fn push(arguments: &Push) -> Result<Exit, Failure> {
@@ -21,6 +21,7 @@ pub fn push(arguments: &Push) -> Result<Exit, Failure> {
     let origin = origin_of(&project.directory);
     let started = Instant::now();
     let objects = block_on(async {
+        let _turn = turn(&arguments.name.session).await?;
         let mut session = load_session(&arguments.name.session)?;
         let mut deploy = SessionDeploy { session: &mut session, spec, origin };
         deploy.deploy(&BTreeMap::new()).await

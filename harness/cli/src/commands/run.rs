@@ -1,5 +1,7 @@
 //! Parse, call, exit.
 
+use std::time::Duration;
+
 use clap::Parser;
 use partywall_core::Exit;
 
@@ -7,6 +9,9 @@ use super::{bench, diagnose, doctor, down, e2e, images, mutants, push, report, t
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 use crate::print;
+
+const INTERRUPTED: &str = "interrupted\nhint: `partywall up` goes on where it stopped, \
+                           `partywall down` removes what is there";
 
 /// Run the command line of this process.
 pub fn run() -> Exit {
@@ -43,8 +48,16 @@ fn call(command: Command) -> Result<Exit, Failure> {
     }
 }
 
-/// A runtime for the commands that talk to a cluster.
+/// A runtime for the commands that talk to a cluster. An interrupt ends the work, whatever it is.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work)
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _interrupt = tokio::signal::ctrl_c() => Err(Failure::environment(INTERRUPTED)),
+        }
+    });
+    // A program that is still running got the interrupt too, and ends by itself.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    result
 }

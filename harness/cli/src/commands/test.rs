@@ -24,9 +24,11 @@ pub fn test(arguments: &Test) -> Result<Exit, Failure> {
         return Ok(Exit::Holds);
     }
     let keys = arguments.layout.keys.as_deref();
+    // A run that gives no verdict must not leave an earlier one's reports behind.
+    reports::remove(&arguments.reports)?;
     let outcome = block_on(async {
+        let _turn = turn(&arguments.name.session).await?;
         let mut session = load_session(&arguments.name.session)?;
-        let _turn = turn(&session)?;
         let spec = layout_spec(&project, keys);
         let deployed = deploy_if_needed(&mut session, &project, spec).await?;
         judge(session, &project, &trials, &deployed, &repeat(arguments)).await
@@ -90,21 +92,27 @@ pub fn judge_session(
     trials: &[Trial],
 ) -> Result<Vec<Event>, Failure> {
     block_on(async {
+        // Trials of different processes would lift each other's canary.
+        let _turn = turn(name).await?;
         let session = load_session(name)?;
         let spec = layout_spec(project, None);
         let digest = layout_digest(&spec, &PushOptions::default()).map_err(Failure::usage)?;
-        if session.layout_digest.as_ref() != Some(&digest) {
+        if session.layout_digest.as_ref() != Some(&digest) || !is_reconciled(&session) {
             return Err(Failure::environment(format!(
-                "session `{name}` does not hold {}\nhint: `partywall push` pushes it",
+                "session `{name}` does not hold {} as it is now\nhint: `partywall push` pushes it",
                 project.directory.display()
             )));
         }
-        // Trials of different processes would lift each other's canary.
-        let _turn = turn(&session)?;
         let deployed = Deployed { ready: true, ..Deployed::default() };
         let repeat = "cargo test --test conformance -- --exact {trial}";
         let outcome = judge(session, project, trials, &deployed, repeat).await?;
-        reports::write(&paths::root().join("reports/trials"), &outcome.events)?;
+        reports::accounted(&outcome.events)?;
+        // Under nextest every trial is a process of its own, with events of its own.
+        let folder = match trials {
+            [one] => one.name.replace("::", "."),
+            _ => "all".to_string(),
+        };
+        reports::write(&paths::root().join("reports/trials").join(folder), &outcome.events)?;
         Ok(outcome.events)
     })
 }

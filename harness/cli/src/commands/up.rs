@@ -3,7 +3,9 @@
 use partywall_core::Exit;
 use partywall_core::Provision;
 use partywall_live::{ErrorKind, Kind, KindError, UpSpec};
+use partywall_offline::defect::clean;
 
+use super::doctor::docker_answers;
 use super::run::block_on;
 use crate::args::Up;
 use crate::bundle;
@@ -16,6 +18,7 @@ use crate::{paths, print};
 /// Run `partywall up`.
 pub fn up(arguments: &Up) -> Result<Exit, Failure> {
     let project = project(&arguments.layout)?;
+    docker_answers()?;
     let resolved = bundle::resolve(arguments.images, arguments.registry_mirror.as_deref())?;
     let mut layout = layout_spec(&project, arguments.layout.keys.as_deref());
     layout.images = resolved.images;
@@ -28,26 +31,14 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
     };
     let bars = Bars::default();
     let kind = Kind { state: &spec.state, progress: &bars };
-    let up = block_on(async {
-        let brought = tokio::select! {
-            brought = kind.up(&spec) => brought,
-            _interrupt = tokio::signal::ctrl_c() => {
-                return Err(Failure::environment(format!(
-                    "interrupted in the middle of `up`\nhint: `partywall up` goes on where it \
-                     stopped, `partywall down` removes what is there (session `{}`)",
-                    spec.session
-                )));
-            }
-        };
-        brought.map_err(failure)
-    })?;
+    let up = block_on(async { kind.up(&spec).await.map_err(failure) })?;
     mark_reconciled(&up.session, &up.report)?;
     mark_origin(&up.session, &project.directory)?;
     let objects = up.report.objects.len();
     let mut exit = Exit::Holds;
     for object in up.report.failures() {
         exit = Exit::Violated;
-        print::result(&format!("not ready: {object}"));
+        print::result(&format!("not ready: {}", clean(&object.to_string(), &[])));
     }
     let state = if exit == Exit::Holds { "ready" } else { "not all ready" };
     let reused = if up.reused { " (reused)" } else { "" };

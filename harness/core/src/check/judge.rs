@@ -8,6 +8,9 @@ use crate::verdict::Verdict;
 
 /// Judge one cell of a plan by the observations of its batch.
 pub fn judge(plan: &Plan, trial: &Trial, cell: &Cell, observations: &[Observation]) -> Verdict {
+    if let CellSubject::Missing { why } = &cell.subject {
+        return Verdict::undetermined(why.clone());
+    }
     let Some(observation) = observations.get(cell.probe) else {
         return Verdict::undetermined("the probe was planned but never answered");
     };

@@ -79,9 +79,9 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
     if seen.outcome == Outcome::Reached {
         return Verdict::violated(format!("expected denied, saw {}", describe(seen)));
     }
-    if seen.receipt == ReceiptState::Present {
+    if matches!(seen.receipt, ReceiptState::Present | ReceiptState::Accepted) {
         return Verdict::violated(
-            "expected denied: the reply was lost, but the server received the nonce",
+            "expected denied: the reply was lost, but the server received the probe",
         );
     }
     if matches!(seen.outcome, Outcome::ProbeError | Outcome::Unresolved) {
@@ -113,7 +113,7 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
         (ReceiptState::Unknown { detail }, _) => {
             Verdict::undetermined(format!("the server could not be asked for receipts: {detail}"))
         }
-        (ReceiptState::Present, _) => unreachable!("judged above"),
+        (ReceiptState::Present | ReceiptState::Accepted, _) => unreachable!("judged above"),
     }
 }
 
@@ -161,6 +161,7 @@ mod tests {
     #[case::leak(Outcome::Reached, ReceiptState::Present, "violated")]
     #[case::leak_without_receipt(Outcome::Reached, ReceiptState::NoServer, "violated")]
     #[case::reply_lost(Outcome::Dropped, ReceiptState::Present, "violated")]
+    #[case::accepted(Outcome::Dropped, ReceiptState::Accepted, "violated")]
     #[case::probe_broken(Outcome::ProbeError, ReceiptState::Absent, "undetermined")]
     #[case::dns_broken(Outcome::Unresolved, ReceiptState::Absent, "undetermined")]
     #[case::no_receipts(Outcome::Dropped, ReceiptState::NoServer, "undetermined")]
@@ -205,9 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_without_the_nonce_coming_back_is_not_an_allow() {
-        let mut seen = seen(Outcome::Reached, ReceiptState::Absent);
-        seen.echoed = false;
-        assert_eq!(word(Expect::Reached, &seen, OK, OK, ProofLevel::Receipt), "undetermined");
+    fn an_allow_whose_nonce_did_not_arrive_is_not_an_allow() {
+        for receipt in [ReceiptState::Absent, ReceiptState::Accepted] {
+            let seen = seen(Outcome::Reached, receipt);
+            assert_eq!(word(Expect::Reached, &seen, OK, OK, ProofLevel::Receipt), "undetermined");
+        }
     }
 }

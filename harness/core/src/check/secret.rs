@@ -1,5 +1,7 @@
 //! Judging secrets: hashes, never values.
 
+use std::collections::BTreeMap;
+
 use crate::observation::{FileOpening, SecretObservation};
 use crate::probe::{SecretAsk, SecretProbe};
 use crate::verdict::Verdict;
@@ -9,16 +11,19 @@ const WRONG_KEY_MESSAGE: &str = "cannot get sops data key";
 
 pub(super) fn judge(probe: &SecretProbe, seen: &SecretObservation) -> Verdict {
     match (probe.ask, seen) {
-        (SecretAsk::ArrivesDecrypted, SecretObservation::Arrived { object, expected, seen }) => {
-            arrived(object, expected, seen)
+        (SecretAsk::ArrivesDecrypted, SecretObservation::Arrived { expected, seen }) => {
+            arrived(expected, seen)
         }
-        (SecretAsk::OpensWithOwnKeyOnly, SecretObservation::Openings { files }) => {
-            openings(&probe.tenant.name, files)
+        (SecretAsk::OpensWithOwnKeyOnly, SecretObservation::Openings { tenants, files }) => {
+            openings(&probe.tenant.name, tenants, files)
         }
         (
             SecretAsk::RefusesWrongKey,
             SecretObservation::Status { object, reason, message, control_ready },
         ) => wrong_key(object, reason, message, *control_ready),
+        (SecretAsk::RefusesWrongKey, SecretObservation::NoDecryption { object }) => {
+            Verdict::violated(format!("{object} does not decrypt with the tenant's own key"))
+        }
         (SecretAsk::NothingReadableInGit, SecretObservation::Scan { files, findings }) => {
             match (files, findings.first()) {
                 (0, _) => Verdict::undetermined("no file was read"),
@@ -32,29 +37,33 @@ pub(super) fn judge(probe: &SecretProbe, seen: &SecretObservation) -> Verdict {
     }
 }
 
-type Hashes = std::collections::BTreeMap<String, String>;
+/// Value path to hash, per file or Secret.
+type Hashes = BTreeMap<String, BTreeMap<String, String>>;
 
-fn arrived(object: &str, expected: &Hashes, seen: &Hashes) -> Verdict {
-    if expected.is_empty() {
-        return Verdict::undetermined(format!("the session knows nothing that went into {object}"));
+/// Every file that went in must be one Secret of the cluster, value for value.
+fn arrived(expected: &Hashes, seen: &Hashes) -> Verdict {
+    if expected.values().all(BTreeMap::is_empty) {
+        return Verdict::undetermined("the session knows nothing that went in");
     }
-    for (entry, hash) in expected {
-        match seen.get(entry) {
-            None => {
-                return Verdict::violated(format!("Secret {object} lacks the entry `{entry}`"));
-            }
-            Some(other) if other != hash => {
-                return Verdict::violated(format!(
-                    "entry `{entry}` of Secret {object} differs from what went in (by SHA-256)"
-                ));
-            }
-            Some(_) => {}
+    for (file, values) in expected {
+        if seen.values().any(|found| found == values) {
+            continue;
         }
+        let names = seen.keys().cloned().collect::<Vec<_>>().join(", ");
+        let differing = seen.values().filter_map(|found| {
+            values.iter().find(|(path, hash)| found.get(*path) != Some(hash)).map(|(path, _)| path)
+        });
+        return Verdict::violated(match differing.last() {
+            Some(path) => format!(
+                "entry `{path}` of Secret {names} differs from what went in by {file} (by SHA-256)"
+            ),
+            None => format!("no Secret among [{names}] is exactly what went in by {file}"),
+        });
     }
     Verdict::holds()
 }
 
-fn openings(tenant: &str, files: &[FileOpening]) -> Verdict {
+fn openings(tenant: &str, tenants: &[String], files: &[FileOpening]) -> Verdict {
     if files.is_empty() {
         return Verdict::undetermined(format!("tenant {tenant} has no encrypted file"));
     }
@@ -71,6 +80,10 @@ fn openings(tenant: &str, files: &[FileOpening]) -> Verdict {
             return Verdict::undetermined(format!(
                 "{tenant}'s own key does not open {file}: {why}"
             ));
+        }
+        let tried = |name: &&String| opening.refused.contains_key(*name) || *name == tenant;
+        if let Some(untried) = tenants.iter().find(|name| !tried(name)) {
+            return Verdict::undetermined(format!("the key of {untried} was not tried on {file}"));
         }
         if opening.refused.is_empty() {
             return Verdict::undetermined(format!("no other key was tried on {file}"));
@@ -125,7 +138,8 @@ mod tests {
     #[case::nobody_else_tried(opening(&["a"], &[], 2), "undetermined")]
     #[case::nothing_sealed(opening(&["a"], &["b"], 0), "undetermined")]
     fn judges_openings(#[case] opening: FileOpening, #[case] expected: &str) {
-        assert_eq!(openings("a", &[opening]).word(), expected);
+        let tenants = ["a".to_string(), "b".to_string()];
+        assert_eq!(openings("a", &tenants, &[opening]).word(), expected);
     }
 
     #[rstest]
@@ -145,6 +159,21 @@ mod tests {
 
     #[test]
     fn no_expectation_is_no_pass() {
-        assert_eq!(arrived("a/b", &Hashes::new(), &Hashes::new()).word(), "undetermined");
+        assert_eq!(arrived(&Hashes::new(), &Hashes::new()).word(), "undetermined");
+    }
+
+    fn hashes(source: &str, values: &[(&str, &str)]) -> Hashes {
+        let values = values.iter().map(|(path, hash)| (path.to_string(), hash.to_string()));
+        Hashes::from([(source.to_string(), values.collect())])
+    }
+
+    #[test]
+    fn one_file_must_not_stand_for_another() {
+        let mut expected = hashes("one.yaml", &[("password", "1")]);
+        expected.extend(hashes("two.yaml", &[("password", "2")]));
+        let mut seen = hashes("a/one", &[("password", "2")]);
+        assert_eq!(arrived(&expected, &seen).word(), "violated");
+        seen.extend(hashes("a/two", &[("password", "1")]));
+        assert_eq!(arrived(&expected, &seen).word(), "holds");
     }
 }

@@ -58,6 +58,28 @@ pub enum ContractError {
         /// `endpoint` or `tenant`.
         what: &'static str,
     },
+    /// A part of the contract says nothing, so that nothing would be judged by it.
+    #[error("{file}: {subject}: {problem}")]
+    Empty {
+        /// The contract's file.
+        file: String,
+        /// Which part.
+        subject: String,
+        /// What it lacks.
+        problem: &'static str,
+    },
+    /// Two tenants share an organisation: each would see the other's telemetry.
+    #[error("{file}: tenants `{one}` and `{other}` share the organisation `{org}`")]
+    SharedOrg {
+        /// The contract's file.
+        file: String,
+        /// A tenant.
+        one: String,
+        /// Another.
+        other: String,
+        /// Their organisation.
+        org: String,
+    },
     /// An encrypted file has nobody who may open it, or does not exist.
     #[error("{file}: tenant `{tenant}`: {problem}")]
     Secrets {
@@ -74,6 +96,7 @@ pub enum ContractError {
 pub fn check(file: &str, contract: &Contract, layout: &Layout) -> Vec<ContractError> {
     let mut errors = namespaces(file, contract, layout);
     errors.extend(names(file, contract));
+    errors.extend(emptiness(file, contract));
     errors.extend(secrets(file, contract, layout));
     errors
 }
@@ -132,6 +155,40 @@ fn names(file: &str, contract: &Contract) -> Vec<ContractError> {
                 file: file.to_string(),
                 subject: "an endpoint outside `platform`".to_string(),
                 namespace: namespace.clone(),
+            });
+        }
+    }
+    errors
+}
+
+fn emptiness(file: &str, contract: &Contract) -> Vec<ContractError> {
+    let mut errors = Vec::new();
+    let mut empty = |subject: String, problem| {
+        errors.push(ContractError::Empty { file: file.to_string(), subject, problem });
+    };
+    if contract.tenants.is_empty() {
+        empty("`tenants`".to_string(), "there is none, so nothing would be judged");
+    }
+    for tenant in contract.tenants.iter().filter(|tenant| tenant.namespaces.is_empty()) {
+        empty(format!("tenant `{}`", tenant.name), "it has no namespace");
+    }
+    for (name, endpoint) in &contract.endpoints {
+        let subject = format!("endpoint `{name}`");
+        let has_pods = endpoint.namespace.is_some() && !endpoint.pods.is_empty();
+        if endpoint.entity.is_some() == has_pods {
+            empty(subject.clone(), "it needs either `in` and `pods`, or `entity`");
+        }
+        if endpoint.ports.is_empty() {
+            empty(subject, "it has no port");
+        }
+    }
+    for (index, one) in contract.tenants.iter().enumerate() {
+        for other in contract.tenants[index + 1..].iter().filter(|other| other.org == one.org) {
+            errors.push(ContractError::SharedOrg {
+                file: file.to_string(),
+                one: one.name.clone(),
+                other: other.name.clone(),
+                org: one.org.clone(),
             });
         }
     }

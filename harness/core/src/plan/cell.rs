@@ -18,7 +18,7 @@ pub struct Cell {
     pub row: String,
     /// Column for people: the target.
     pub column: String,
-    /// Index of its probe in the batch.
+    /// Index of its probe in the batch; beyond its end where there is nothing to ask.
     pub probe: usize,
     /// What is particular to the question.
     pub subject: CellSubject,
@@ -31,6 +31,11 @@ pub enum CellSubject {
     Reach(ReachCell),
     /// Questions whose probe says all.
     Single,
+    /// There is nothing to ask; says why. Never green.
+    Missing {
+        /// One line for a person.
+        why: String,
+    },
 }
 
 /// What judges a reach probe.

@@ -5,6 +5,7 @@
 //! every backend.
 
 mod cell;
+mod coverage;
 mod reach;
 mod targets;
 #[cfg(test)]

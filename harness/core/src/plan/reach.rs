@@ -1,6 +1,7 @@
 //! Planning who is asked to reach whom, with the controls that give a deny its meaning.
 
 use super::cell::{Cell, CellSubject, Plan, ReachCell};
+use super::coverage::plan_missing;
 use super::targets::{Aim, Viewer, aims_at_entities, aims_at_pod, speak_to};
 use super::trial::Trial;
 use crate::contract::Contract;
@@ -24,6 +25,7 @@ pub(super) fn plan_reach(
             planner.plan_cell(plan, client, &aim);
         }
     }
+    plan_missing(plan, index, trial, question, contract, inventory);
 }
 
 struct Planner<'a> {
@@ -110,7 +112,7 @@ impl<'a> Planner<'a> {
             _ => false,
         };
         if entities {
-            aims.extend(aims_at_entities(&viewer, contracted, self.inventory));
+            aims.extend(aims_at_entities(&viewer, self.question, contracted, self.inventory));
         }
         aims
     }

@@ -1,6 +1,6 @@
 //! Which addresses and ports a party's pods can be asked at.
 
-use crate::contract::{Contract, Entity, Tenant};
+use crate::contract::{Contract, Endpoint, Entity, Tenant};
 use crate::inventory::{Inventory, Pod, Service};
 use crate::port::{Port, Transport};
 use crate::probe::{By, Speak, Target};
@@ -65,11 +65,15 @@ pub(super) fn aims_at_pod(
     inventory: &Inventory,
 ) -> Vec<Aim> {
     let stand_in = if denies { inventory.stand_in(pod).unwrap_or(pod) } else { pod };
-    let wanted: Vec<Port> = stand_in
-        .listening()
-        .into_iter()
-        .filter(|port| viewer.wants(question, pod, *port))
-        .collect();
+    let mut listening = stand_in.listening();
+    // A pod need not declare a port to listen on it; the contract knows better.
+    let endpoints = viewer.contract.endpoints.values();
+    let selecting = endpoints.filter(|one| one.selects(&pod.name.namespace, &pod.labels));
+    listening.extend(selecting.flat_map(|endpoint| &endpoint.ports));
+    listening.sort();
+    listening.dedup();
+    let wanted: Vec<Port> =
+        listening.into_iter().filter(|port| viewer.wants(question, pod, *port)).collect();
     let mut aims = Vec::new();
     for by in &question.by {
         match by {
@@ -155,6 +159,7 @@ fn address_of(service: &Service, by: By) -> Option<String> {
 /// The entities of the contract that the tenant may not reach (or may, if `contracted`).
 pub(super) fn aims_at_entities(
     viewer: &Viewer<'_>,
+    question: &Reach,
     contracted: bool,
     inventory: &Inventory,
 ) -> Vec<Aim> {
@@ -170,34 +175,45 @@ pub(super) fn aims_at_entities(
         }
         let nodes =
             inventory.nodes.iter().filter(|node| entity == Entity::Node || node.control_plane);
+        let mut places: Vec<(By, String, String, u16)> = Vec::new();
         for node in nodes {
             for port in &endpoint.ports {
-                let target = Target {
-                    label: format!("{name}@{}", node.name),
-                    by: By::Node,
-                    address: node.address.clone(),
-                    port: *port,
-                    speak: entity_speak(entity),
-                    servers: Vec::new(),
-                };
-                aims.push(Aim {
-                    target,
-                    pod: None,
-                    proof: endpoint.proof,
-                    container_port: port.number,
-                    column: name.clone(),
-                });
+                let label = format!("{name}@{}", node.name);
+                places.push((By::Node, label, node.address.clone(), port.number));
             }
+        }
+        if speaks_https(endpoint) && question.by.contains(&By::Service) {
+            places.extend(apiserver_service(inventory));
+        }
+        for (by, label, address, number) in places {
+            let port = Port::tcp(number);
+            let speak = if speaks_https(endpoint) { Speak::Https } else { Speak::Connect };
+            let target = Target { label, by, address, port, speak, servers: Vec::new() };
+            aims.push(Aim {
+                target,
+                pod: None,
+                proof: endpoint.proof,
+                container_port: number,
+                column: name.clone(),
+            });
         }
     }
     aims
 }
 
-const fn entity_speak(entity: Entity) -> Speak {
-    match entity {
-        Entity::Apiserver => Speak::Https,
-        Entity::Node => Speak::Connect,
-    }
+/// Where no proof by controls alone is accepted, the API server's audit log is the receipt, and
+/// only HTTP requests are in it.
+fn speaks_https(endpoint: &Endpoint) -> bool {
+    endpoint.entity == Some(Entity::Apiserver) && endpoint.proof == ProofLevel::Receipt
+}
+
+/// The Service by which every pod is told to reach the API server.
+fn apiserver_service(inventory: &Inventory) -> Option<(By, String, String, u16)> {
+    let service = inventory.services.iter().find(|service| {
+        (service.namespace.as_str(), service.name.as_str()) == ("default", "kubernetes")
+    })?;
+    let port = service.ports.first()?.port.number;
+    Some((By::Service, "default/kubernetes".to_string(), service.address.clone()?, port))
 }
 
 fn proof_of(viewer: &Viewer<'_>, pod: &Pod, port: Port) -> ProofLevel {

@@ -147,7 +147,7 @@ fn probe_at(plan: &Plan, index: usize) -> &ReachProbe {
 fn reach_of(cell: &Cell) -> &ReachCell {
     match &cell.subject {
         CellSubject::Reach(reach) => reach,
-        CellSubject::Single => panic!("not a reach cell"),
+        CellSubject::Single | CellSubject::Missing { .. } => panic!("not a reach cell"),
     }
 }
 

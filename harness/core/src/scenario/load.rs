@@ -1,6 +1,6 @@
 //! Reading a scenario, and refusing one that could pass without proof.
 
-use super::model::{Control, Expect, Question, Scenario};
+use super::model::{Control, Expect, Party, Question, Scenario};
 use crate::source::{LoadError, load};
 
 /// Read a scenario. `path` is its path below `scenarios/`, such as `reach/contracted.yaml`.
@@ -10,6 +10,12 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
     let expect_line = line_of(text, "expect:");
     if !fits(&scenario.probe, scenario.expect) {
         let message = format!("`{:?}` is no answer to this kind of question", scenario.expect);
+        return Err(LoadError::at(path, expect_line, message));
+    }
+    if let (Question::Reach(reach), Expect::Recorded) = (&scenario.probe, scenario.expect)
+        && reach.to != Party::Itself
+    {
+        let message = "only a client to itself may be `recorded`; everything else is judged";
         return Err(LoadError::at(path, expect_line, message));
     }
     for control in required(scenario.expect) {
@@ -95,6 +101,12 @@ expect: denied
         let text = format!("{DENIED}expects: denied\n");
         let error = load_scenario("isolation/x.yaml", &text).unwrap_err();
         assert_eq!(error.location.line, 6, "{error}");
+    }
+
+    #[test]
+    fn refuses_to_record_what_must_be_judged() {
+        let text = DENIED.replace("expect: denied", "expect: recorded");
+        assert!(load_scenario("isolation/x.yaml", &text).is_err());
     }
 
     #[test]

@@ -22,12 +22,24 @@ pub(crate) async fn ensure_network(session: &Session, found: &Found) -> Result<(
     made.map(|_| ()).map_err(|source| UpError::Program { action: "make a network", source })
 }
 
+/// Where the patches of the control plane's node begin.
+const NODE_PATCHES: &str = "    kubeadmConfigPatches:\n";
+/// With a worker beside it the control plane takes pods all the same: walls between nodes are
+/// probed only if pods stand on both. Of a single node kind itself takes the taint away.
+const NO_TAINT: &str = "      - |
+        kind: InitConfiguration
+        nodeRegistration: {taints: []}
+";
+
 /// Make the cluster. The user's own kubeconfig is never read nor written.
 pub(crate) async fn create(session: &Session) -> Result<(), UpError> {
     session.write_private("audit/audit-policy.yaml", AUDIT_POLICY.as_bytes())?;
     let audit = session.file("audit");
     let mut config = cluster_config(&session.bundle);
     config = config.replace("AUDIT_DIR", &audit.to_string_lossy());
+    if session.nodes > 1 {
+        config = config.replacen(NODE_PATCHES, &format!("{NODE_PATCHES}{NO_TAINT}"), 1);
+    }
     for _worker in 1..session.nodes {
         config.push_str("  - role: worker\n");
     }

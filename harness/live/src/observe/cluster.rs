@@ -79,6 +79,8 @@ impl LiveCluster {
         let mut namespaces: BTreeSet<String> = contract.platform.iter().cloned().collect();
         namespaces.extend(contract.tenants.iter().flat_map(|tenant| tenant.namespaces.clone()));
         namespaces.insert(OPEN_NAMESPACE.to_string());
+        // Holds the Service by which pods reach the API server.
+        namespaces.insert("default".to_string());
         let read = || async {
             let read = inventory::read(&self.client, &namespaces, agent).await;
             read.map_err(|error| environment(format!("failed to list what stands: {error}")))

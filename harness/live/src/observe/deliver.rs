@@ -29,6 +29,8 @@ struct Marker<'a> {
     probe: &'a DeliverProbe,
     name: String,
     sender: Result<PodName, String>,
+    /// The fence that was written through the same collector.
+    fence: String,
     reply: Result<EmitReply, String>,
 }
 
@@ -60,10 +62,10 @@ pub(super) async fn observe(
     let Ok(run) = nonce() else { return all_fail("no random marker".to_string()) };
     let prefix = format!("partywall_{}", &run[..12]);
     let session = Session { streams, contract, inventory, reader, prefix };
-    let (markers, endpoint) = session.send_markers(probes).await;
+    let (markers, endpoints) = session.send_markers(probes).await;
     let signals: BTreeSet<Signal> = probes.iter().map(|(_, probe)| probe.signal).collect();
-    let fence_errors = session.send_fences(&signals, &endpoint).await;
-    let (sights, problem) = session.look(telemetry, &signals).await;
+    let fence_errors = session.send_fences(&signals, &endpoints).await;
+    let (sights, problem) = session.look(telemetry, &signals, &endpoints).await;
     let observed = markers.into_iter().map(|marker| {
         let index = marker.index;
         (index, session.observation(marker, &sights, &fence_errors, &problem))
@@ -94,23 +96,32 @@ impl Session<'_> {
     async fn send_markers<'p>(
         &self,
         probes: &[(usize, &'p DeliverProbe)],
-    ) -> (Vec<Marker<'p>>, Option<String>) {
+    ) -> (Vec<Marker<'p>>, Vec<String>) {
         let mut markers = Vec::new();
-        let mut endpoint = None;
+        let mut endpoints: Vec<String> = Vec::new();
         for (index, probe) in probes {
             let name = format!("{}_marker_{index}", self.prefix);
             let sender = self.sender(&probe.tenant).await;
-            if let Ok((_, its_endpoint)) = &sender {
-                endpoint.get_or_insert_with(|| its_endpoint.clone());
+            let endpoint =
+                sender.as_ref().map(|(_, endpoint)| endpoint.clone()).unwrap_or_default();
+            if !endpoint.is_empty() && !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint.clone());
             }
+            let place = endpoints.iter().position(|known| *known == endpoint);
+            let fence = self.fence(place.unwrap_or(usize::MAX));
             let sender = sender.map(|(pod, _)| pod);
             let reply = match &sender {
                 Ok(pod) => self.emit(pod, probe.signal, &name, None, None).await,
                 Err(detail) => Err(detail.clone()),
             };
-            markers.push(Marker { index: *index, probe, name, sender, reply });
+            markers.push(Marker { index: *index, probe, name, sender, fence, reply });
         }
-        (markers, endpoint)
+        (markers, endpoints)
+    }
+
+    /// The name of the fence that goes through the collector at this place of the list.
+    fn fence(&self, place: usize) -> String {
+        format!("{}_fence_{place}_end", self.prefix)
     }
 
     /// The pod of the tenant that has a telemetry endpoint in its environment.
@@ -151,28 +162,24 @@ impl Session<'_> {
         }
     }
 
-    /// A fence into every organisation, from the platform's own client: a tenant whose
-    /// telemetry cannot leave must not keep the fences from being written.
-    async fn send_fences(
-        &self,
-        signals: &BTreeSet<Signal>,
-        endpoint: &Option<String>,
-    ) -> Vec<String> {
-        let mut errors = Vec::new();
-        let Some(endpoint) = endpoint else {
+    /// A fence through every collector into every organisation, from the platform's own client:
+    /// a tenant whose telemetry cannot leave must not keep the fences from being written.
+    async fn send_fences(&self, signals: &BTreeSet<Signal>, endpoints: &[String]) -> Vec<String> {
+        if endpoints.is_empty() {
             return vec!["no tenant's environment names a collector".to_string()];
-        };
-        for org in self.orgs() {
-            for signal in signals {
-                let headers = [("x-scope-orgid".to_string(), org.to_string())].into();
-                let name = format!("{}_fence", self.prefix);
-                let sent = self
-                    .emit(self.reader, *signal, &name, Some(headers), Some(endpoint.clone()))
-                    .await;
-                match sent {
-                    Ok(reply) if reply.accepted => {}
-                    Ok(reply) => errors.push(format!("fence into {org}: {}", reply.detail)),
-                    Err(detail) => errors.push(format!("fence into {org}: {detail}")),
+        }
+        let mut errors = Vec::new();
+        for (place, endpoint) in endpoints.iter().enumerate() {
+            for org in self.orgs() {
+                for signal in signals {
+                    let headers = [("x-scope-orgid".to_string(), org.to_string())].into();
+                    let (headers, endpoint) = (Some(headers), Some(endpoint.clone()));
+                    let fence = self.fence(place);
+                    match self.emit(self.reader, *signal, &fence, headers, endpoint).await {
+                        Ok(reply) if reply.accepted => {}
+                        Ok(reply) => errors.push(format!("fence into {org}: {}", reply.detail)),
+                        Err(detail) => errors.push(format!("fence into {org}: {detail}")),
+                    }
                 }
             }
         }
@@ -184,8 +191,9 @@ impl Session<'_> {
         &self,
         telemetry: &partywall_core::contract::Telemetry,
         signals: &BTreeSet<Signal>,
+        endpoints: &[String],
     ) -> (Sights, Option<String>) {
-        let fence = format!("{}_fence", self.prefix);
+        let fences: Vec<String> = (0..endpoints.len()).map(|place| self.fence(place)).collect();
         let sights = tokio::sync::Mutex::new(Sights::new());
         let outcome = until("every organisation showing its fence", FENCE_WAIT, || async {
             let mut missing = Vec::new();
@@ -201,7 +209,8 @@ impl Session<'_> {
                         Ok(reply) => format!("status {:?} {}", reply.status, reply.detail),
                         Err(detail) => detail,
                     };
-                    if self.orgs().contains(org) && !body.contains(&fence) {
+                    if self.orgs().contains(org) && !fences.iter().all(|fence| body.contains(fence))
+                    {
                         missing.push(format!("{signal:?} in {org}").to_lowercase());
                     }
                     seen.insert((*signal, org.to_string()), body);
@@ -239,14 +248,13 @@ impl Session<'_> {
             detail = format!("{detail}; {problem}");
         }
         let signal = marker.probe.signal;
-        let fence = format!("{}_fence", self.prefix);
         let mut orgs: BTreeMap<String, OrgSight> = BTreeMap::new();
         for ((of, org), body) in sights.iter().filter(|((of, _), _)| *of == signal) {
             debug_assert_eq!(*of, signal);
             let sight = OrgSight {
                 // The closing quote keeps marker_1 from being found in marker_12.
                 marker: body.contains(&format!("{}\"", marker.name)),
-                fence: body.contains(&fence),
+                fence: body.contains(&marker.fence),
             };
             // A fallback organisation has no fence of its own; it counts only if it leaks.
             if sight.marker || !FALLBACK_ORGS.contains(&org.as_str()) {

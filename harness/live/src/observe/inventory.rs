@@ -14,6 +14,7 @@ use partywall_core::port::{Port, Transport};
 use super::harness_pods::{CLIENT_NAME, DECOY, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME};
 use super::streams::Streams;
 use super::twin::TWIN_OF;
+use crate::apply::FIELD_MANAGER;
 
 /// How long agents may take to say what they listen on.
 const LISTENING_LIMIT: Duration = Duration::from_secs(10);
@@ -37,11 +38,25 @@ pub(super) async fn read(
     let pods = pods.items.iter().filter(|pod| in_scope(pod.namespace()));
     let services = services.items.iter().filter(|service| in_scope(service.namespace()));
     let pods: Vec<&core_v1::Pod> = pods.collect();
-    Ok(Inventory {
+    let mut inventory = Inventory {
         services: services.map(|found| service(found, &pods)).collect(),
         nodes: nodes.items.iter().filter_map(node).collect(),
         pods: pods.iter().filter_map(|found| pod(found, agent_image)).collect(),
-    })
+    };
+    name_twins(&mut inventory);
+    Ok(inventory)
+}
+
+/// A twin belongs to the workload of its original.
+fn name_twins(inventory: &mut Inventory) {
+    let workloads: BTreeMap<PodName, String> =
+        inventory.pods.iter().map(|pod| (pod.name.clone(), pod.workload.clone())).collect();
+    for pod in &mut inventory.pods {
+        let Role::Twin { of } = &pod.role else { continue };
+        if let Some(workload) = workloads.get(of) {
+            pod.workload.clone_from(workload);
+        }
+    }
 }
 
 /// Ask every agent which decoys it has. One that stays silent is taken to have the decoy that
@@ -112,7 +127,17 @@ fn transport(protocol: Option<&str>) -> Option<Transport> {
     }
 }
 
+/// Whether the harness applied the pod. A name or an annotation could be anybody's; who manages
+/// a pod's fields is written by the API server, and neither a workload controller nor Flux
+/// manages a pod under our name.
+fn is_ours(found: &core_v1::Pod) -> bool {
+    found.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
+}
+
 fn role(found: &core_v1::Pod, name: &PodName) -> Role {
+    if !is_ours(found) {
+        return Role::Workload;
+    }
     if let Some(of) = found.annotations().get(TWIN_OF) {
         return Role::Twin { of: PodName::new(name.namespace.clone(), of.clone()) };
     }

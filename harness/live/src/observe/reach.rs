@@ -164,30 +164,34 @@ fn receipt_state(flight: &Flight<'_>, ledger: &Ledger, inventory: &Inventory) ->
         return ReceiptState::NoServer;
     }
     let mut unknown = None;
+    let mut accepted = false;
     for server in servers {
         match ledger.get(server) {
             Some(Ok(receipts)) => {
-                if receipts.iter().any(|receipt| is_of(receipt, flight, inventory)) {
+                let nonce = Some(&flight.nonce);
+                if receipts.iter().any(|receipt| receipt.nonce.as_ref() == nonce) {
                     return ReceiptState::Present;
                 }
+                accepted |= receipts.iter().any(|receipt| is_accept_of(receipt, flight, inventory));
             }
             Some(Err(detail)) => unknown = Some(format!("{server}: {detail}")),
             None => unknown = Some(format!("{server} was not asked")),
         }
     }
-    unknown.map_or(ReceiptState::Absent, |detail| ReceiptState::Unknown { detail })
+    match unknown {
+        _ if accepted => ReceiptState::Accepted,
+        Some(detail) => ReceiptState::Unknown { detail },
+        None => ReceiptState::Absent,
+    }
 }
 
-/// A receipt is of a probe if it carries its nonce, or if it is an accepted connection from
-/// the client's address and the very port that the probe used.
-fn is_of(receipt: &Receipt, flight: &Flight<'_>, inventory: &Inventory) -> bool {
-    if let Some(nonce) = &receipt.nonce {
-        return *nonce == flight.nonce;
-    }
+/// An accepted connection without a nonce, from the client's address and the very port that
+/// the probe used.
+fn is_accept_of(receipt: &Receipt, flight: &Flight<'_>, inventory: &Inventory) -> bool {
     let local_port = flight.reply.as_ref().ok().and_then(|reply| reply.local_port);
     let client = inventory.pod(&flight.probe.from);
-    match (local_port, client) {
-        (Some(port), Some(client)) => receipt.peer == format!("{}:{port}", client.address),
+    match (&receipt.nonce, local_port, client) {
+        (None, Some(port), Some(client)) => receipt.peer == format!("{}:{port}", client.address),
         _ => false,
     }
 }

@@ -18,9 +18,12 @@ use serde_json::{Value, json};
 use super::harness_pods::object;
 use crate::apply::{apply, condition};
 use crate::push::hash_leaves;
+use crate::random::nonce;
 use crate::session::Session;
 use crate::wait::{Poll, Wait, until};
 
+/// The beginning of the names of the Kustomizations that have a wrong key.
+const WRONG_KEY: &str = "partywall-wrong-key";
 /// A Flux Kustomization reports a wrong key as soon as it has tried once.
 const WRONG_KEY_WAIT: Wait = Wait::seconds(20).every(Duration::from_millis(150));
 
@@ -55,20 +58,20 @@ impl Vault<'_> {
             .expectations
             .iter()
             .filter(|expectation| expectation.tenant == tenant.name);
-        let expected: BTreeMap<String, String> =
-            of_tenant.flat_map(|expectation| expectation.values.clone()).collect();
+        let expected: BTreeMap<String, BTreeMap<String, String>> = of_tenant
+            .map(|expectation| (expectation.file.clone(), expectation.values.clone()))
+            .collect();
         let mut seen = BTreeMap::new();
-        let mut objects = Vec::new();
         for namespace in &tenant.namespaces {
             for (name, key) in self.secrets_of_releases(namespace).await? {
-                seen.extend(self.hashes(namespace, &name, &key).await?);
-                objects.push(format!("{namespace}/{name}"));
+                let hashes = self.hashes(namespace, &name, &key).await?;
+                seen.insert(format!("{namespace}/{name}"), hashes);
             }
         }
-        if objects.is_empty() {
+        if seen.is_empty() {
             return Err(format!("no HelmRelease of {} takes values from a Secret", tenant.name));
         }
-        Ok(SecretObservation::Arrived { object: objects.join(", "), expected, seen })
+        Ok(SecretObservation::Arrived { expected, seen })
     }
 
     /// Name and entry of every Secret that a HelmRelease of the namespace takes values from.
@@ -116,7 +119,9 @@ impl Vault<'_> {
         let files = tenant.secrets.as_ref().map(|secrets| secrets.files.clone());
         let files = files.unwrap_or_default();
         let files = partywall_offline::sops::openings(&layout, &files, &keys);
-        Ok(SecretObservation::Openings { files })
+        let with_secrets = self.contract.tenants.iter().filter(|other| other.secrets.is_some());
+        let tenants = with_secrets.map(|other| other.name.clone()).collect();
+        Ok(SecretObservation::Openings { tenants, files })
     }
 
     /// The private key that stands for the tenant's in this session.
@@ -134,29 +139,45 @@ impl Vault<'_> {
     fn scan(&self, tenant: &Tenant) -> Result<SecretObservation, String> {
         let layout = self.pushed_tree()?;
         let findings = partywall_offline::scan::readable_secrets(&layout);
-        // A finding in another tenant's folder is that tenant's; everything else is everybody's.
-        let foreign = |file: &str| {
-            let others = self.contract.tenants.iter().filter(|other| other.name != tenant.name);
-            let mut files =
-                others.filter_map(|other| other.secrets.as_ref()).flat_map(|s| &s.files);
-            files.any(|path| folder_of(path) == folder_of(file))
+        // A finding in a folder of other tenants only is theirs; everything else is everybody's.
+        let holds = |owner: &Tenant, file: &str| {
+            let files = owner.secrets.iter().flat_map(|secrets| &secrets.files);
+            files.into_iter().any(|path| folder_of(path) == folder_of(file))
         };
+        let others = || self.contract.tenants.iter().filter(|other| other.name != tenant.name);
+        let foreign = |file: &str| !holds(tenant, file) && others().any(|other| holds(other, file));
         let findings = findings.into_iter().filter(|(place, _)| !foreign(&place.file)).collect();
         Ok(SecretObservation::Scan { files: layout.files.len(), findings })
     }
 
     async fn wrong_key(&self, tenant: &Tenant) -> Result<SecretObservation, String> {
-        let file = tenant.secrets.iter().flat_map(|secrets| &secrets.files).next();
+        let secrets = tenant.secrets.as_ref();
+        let secrets = secrets.ok_or_else(|| format!("{} has no secrets", tenant.name))?;
+        let file = secrets.files.first();
         let file = file.ok_or_else(|| format!("{} has no encrypted file", tenant.name))?;
         let original = self.kustomization_of(file).await?;
         let namespace = original.namespace().unwrap_or_default();
-        let name = format!("partywall-wrong-key-{}", tenant.name);
-        let control_ready = condition(&original, "Ready");
+        let key = original.data["spec"]["decryption"]["secretRef"]["name"].as_str();
+        if key.map(|key| format!("{namespace}/{key}")).as_ref() != Some(&secrets.key_secret) {
+            let object = format!("Kustomization {namespace}/{}", original.name_any());
+            return Ok(SecretObservation::NoDecryption { object });
+        }
+        // A name that was never there before has no status of an earlier run.
+        let nonce = nonce().map_err(|error| error.to_string())?;
+        let name = format!("{WRONG_KEY}-{}-{}", tenant.name, &nonce[..8]);
+        let control_ready = condition(&original, "Ready") && self.is_at_commit(&original);
         let seen = self.try_wrong_key(&namespace, &name, &original).await;
         self.remove(&namespace, &name).await;
         let (reason, message) = seen?;
         let object = format!("{namespace}/{name}");
+        let message = partywall_offline::defect::clean(&message, &[]);
         Ok(SecretObservation::Status { object, reason, message, control_ready })
+    }
+
+    /// Whether the object was last tried at the commit that the session holds.
+    fn is_at_commit(&self, object: &DynamicObject) -> bool {
+        let revision = object.data["status"]["lastAttemptedRevision"].as_str().unwrap_or_default();
+        self.session.pushed.as_ref().is_some_and(|pushed| revision.ends_with(&pushed.commit))
     }
 
     /// The Kustomization whose path is the nearest folder of the file.
@@ -172,7 +193,7 @@ impl Vault<'_> {
             let path = path(object);
             !path.is_empty()
                 && file.starts_with(&format!("{path}/"))
-                && !object.name_any().starts_with("partywall-")
+                && !object.name_any().starts_with(WRONG_KEY)
         };
         let nearest = found.items.into_iter().filter(above).max_by_key(|object| path(object).len());
         nearest.ok_or_else(|| format!("no Flux Kustomization builds the folder of {file}"))
@@ -193,7 +214,8 @@ impl Vault<'_> {
         }));
         apply(self.client, &secret).await.map_err(|error| error.to_string())?;
         let mut spec = original.data["spec"].clone();
-        spec["decryption"] = json!({"provider": "sops", "secretRef": {"name": name}});
+        // Everything but the key is as the layout has it.
+        spec["decryption"]["secretRef"]["name"] = json!(name);
         spec["prune"] = json!(false);
         spec["wait"] = json!(false);
         if let Some(fields) = spec.as_object_mut() {
@@ -224,7 +246,11 @@ impl Vault<'_> {
             };
             let conditions = found.data["status"]["conditions"].as_array().cloned();
             let conditions = conditions.unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+            let generation = found.metadata.generation;
+            let ready = conditions.iter().find(|condition| {
+                condition["type"] == "Ready"
+                    && condition["observedGeneration"].as_i64() == generation
+            });
             let text = |field: &str| {
                 ready.and_then(|ready| ready[field].as_str()).unwrap_or_default().to_string()
             };

@@ -52,7 +52,8 @@ pub struct ReconcileReport {
 impl ReconcileReport {
     /// Whether every object is Ready at the pushed commit.
     pub fn all_ready(&self) -> bool {
-        !self.objects.is_empty()
+        !self.timed_out
+            && !self.objects.is_empty()
             && self.objects.iter().all(|object| object.readiness == Readiness::Ready)
     }
 
