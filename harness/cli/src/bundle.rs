@@ -9,6 +9,9 @@ use crate::args::ImageSource;
 use crate::failure::Failure;
 use crate::{paths, print};
 
+/// References by the names of their components.
+type Components = BTreeMap<String, String>;
+
 /// What a session is made of, and what layouts' image names become.
 pub struct Resolved {
     /// For the live backend.
@@ -45,13 +48,7 @@ pub fn resolve(source: ImageSource, mirror: Option<&str>) -> Result<Resolved, Fa
     let image = |name: &str| bundle.resolve(&mode, name).map_err(Failure::environment);
     let program = |name: &str| bundle.program(name).map_err(Failure::environment);
     let mut components = components(&bundle, &mode);
-    let mut images = Vec::new();
-    for (name, reference) in self::components(&bundle, &Mode::Bundle) {
-        match components.get(&name) {
-            Some(other) if *other != reference => images.push((reference, other.clone())),
-            _ => {}
-        }
-    }
+    let images = images_in_place(&bundle, &components);
     let node = image("node")?;
     if mode != Mode::Bundle {
         node_components(&mut components, bundle.node_facts(&node).map_err(Failure::environment)?);
@@ -67,8 +64,19 @@ pub fn resolve(source: ImageSource, mirror: Option<&str>) -> Result<Resolved, Fa
     Ok(Resolved { bundle, images })
 }
 
+/// What layouts' image names become in a session that was made of these components.
+pub fn session_images(components: &Components) -> Result<Vec<(String, String)>, Failure> {
+    Ok(images_in_place(&open(&paths::cache())?, components))
+}
+
+fn images_in_place(bundle: &Bundle, components: &Components) -> Vec<(String, String)> {
+    let built = self::components(bundle, &Mode::Bundle).into_iter();
+    let pairs = built.filter_map(|(name, here)| Some((here, components.get(&name)?.clone())));
+    pairs.filter(|(here, there)| here != there).collect()
+}
+
 /// The images by their components' names, as the live backend's own manifests ask for them.
-fn components(bundle: &Bundle, mode: &Mode) -> BTreeMap<String, String> {
+fn components(bundle: &Bundle, mode: &Mode) -> Components {
     let named = bundle.references(mode).into_iter().map(|(name, reference)| {
         let component = name.strip_prefix("partywall.local/").map(str::to_string);
         (component.unwrap_or(name), reference)
@@ -78,7 +86,7 @@ fn components(bundle: &Bundle, mode: &Mode) -> BTreeMap<String, String> {
 
 /// What kubeadm must be told of the node image: the tags that it carries if it was built here and
 /// came by way of a mirror, and nothing if it is a published one, which is as kubeadm expects it.
-fn node_components(components: &mut BTreeMap<String, String>, facts: Option<NodeFacts>) {
+fn node_components(components: &mut Components, facts: Option<NodeFacts>) {
     components.remove("etcd");
     components.remove("coredns");
     if let Some(NodeFacts { image_repository, etcd_tag, dns_tag }) = facts {

@@ -13,6 +13,7 @@ use partywall_live::{
 use partywall_offline::defect::FluxObject;
 use partywall_runner::Deploy;
 
+use crate::bundle::session_images;
 use crate::failure::Failure;
 use crate::paths;
 
@@ -41,6 +42,7 @@ impl Deploy for SessionDeploy<'_> {
         &mut self,
         replaced: &BTreeMap<String, String>,
     ) -> Result<Vec<FluxObject>, Failure> {
+        self.spec.images = session_images(&self.session.bundle.components)?;
         let replace = replaced.iter().map(|(path, text)| (path.clone(), Some(text.clone())));
         let options = PushOptions { replace: replace.collect() };
         let client = self.session.client().await.map_err(Failure::environment)?;

@@ -117,9 +117,22 @@ fn agent_pod(namespace: &str, name: &str, image: &str) -> DynamicObject {
         "spec": {
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
+            "affinity": affinity(namespace),
             "containers": [container(image, &[PORT])],
         },
     }))
+}
+
+/// Away from the workloads, where there is such a place: the open pods then judge the walls
+/// between nodes too.
+fn affinity(namespace: &str) -> serde_json::Value {
+    if namespace != OPEN_NAMESPACE {
+        return json!({});
+    }
+    let control_plane = json!({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"});
+    json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+        {"weight": 100, "preference": {"matchExpressions": [control_plane]}},
+    ]}})
 }
 
 /// The agent as a container that listens on these ports.
