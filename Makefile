@@ -13,6 +13,7 @@ e2e: ## The main job: set up what is missing, bring up, test, run the mutants, t
 .PHONY: test
 test: ## Unit tests and everything that needs no cluster
 	cargo test --locked --workspace
+	cd kind-config/modules/git-server && go test .
 
 .PHONY: lint
 lint: ## Formatting, lints, workflows

@@ -98,7 +98,8 @@ impl Rig {
     fn images(&self) -> String {
         let node = format!("{}-control-plane", self.session);
         let kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"];
-        let path = "-o=jsonpath={range .items[*].spec.template.spec.containers[*]}{.image}{\"\\n\"}{end}";
+        let path =
+            "-o=jsonpath={range .items[*].spec.template.spec.containers[*]}{.image}{\"\\n\"}{end}";
         let get = ["get", "deployments", "--all-namespaces", path];
         let all = docker(&[&["exec", &node], &kubectl[..], &get[..]].concat());
         let mut images: Vec<&str> = all.lines().collect();

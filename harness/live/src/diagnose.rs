@@ -170,17 +170,27 @@ impl Bundle<'_> {
 
 /// No log should hold any of these; a bundle that is sent around must not.
 pub(crate) fn cut_secrets(text: &str) -> String {
-    const MARKS: [&str; 6] = [
-        "AGE-SECRET-KEY-",
-        "PRIVATE KEY",
-        "authorization: ",
-        "Authorization: ",
+    const MARKS: [&str; 8] = [
+        "age-secret-key-",
+        "private key",
+        "authorization:",
         "password",
-        "eyJhbGciOi",
+        "passwd",
+        "api_key",
+        "apikey",
+        "eyjhbgcioi",
     ];
-    let keep = |line: &str| !MARKS.iter().any(|mark| line.contains(mark));
-    let lines = text.lines().map(|line| if keep(line) { line } else { "[a line was cut here]" });
-    lines.flat_map(|line| [line, "\n"]).collect()
+    let mut in_private_key = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let lower = line.to_lowercase();
+        in_private_key |= lower.contains("-----begin") && lower.contains("private key");
+        let cut = in_private_key || MARKS.iter().any(|mark| lower.contains(mark));
+        kept.push_str(if cut { "[a line was cut here]" } else { line });
+        kept.push('\n');
+        in_private_key &= !lower.contains("-----end");
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -191,6 +201,14 @@ mod tests {
     fn cuts_lines_that_hold_keys() {
         let text = "a\nAGE-SECRET-KEY-1QQ\nb\n";
         assert_eq!(cut_secrets(text), "a\n[a line was cut here]\nb\n");
+    }
+
+    #[test]
+    fn cuts_whole_private_keys_and_passwords_of_any_case() {
+        let text = "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nb\n\
+                    POSTGRES_PASSWORD=x\n";
+        let cut = "[a line was cut here]\n";
+        assert_eq!(cut_secrets(text), format!("{cut}{cut}{cut}b\n{cut}"));
     }
 
     #[test]

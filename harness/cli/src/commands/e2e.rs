@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use partywall_core::Exit;
 use partywall_core::event::Event;
+use partywall_core::verdict::{ProofLevel, Verdict};
 use partywall_tool::Tool;
 
 use super::{diagnose, doctor, down, images, mutants, test, up};
@@ -12,6 +13,8 @@ use crate::args::{Diagnose, Doctor, E2e, ImageSource, LayoutArgs, Mutants, Test,
 use crate::failure::Failure;
 use crate::{paths, print, reports};
 
+/// The reference layout with workloads that are not our agent.
+const FOREIGN_WORKLOADS: &str = "fixtures/layouts/foreign-workloads";
 /// The layout as it was first written down.
 const FIRST_DRAFT: &str = "fixtures/layouts/first-draft";
 /// What a run on it must name, each with file and line.
@@ -60,6 +63,7 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
         reports: arguments.reports.join("mutants"),
     };
     exit = exit.and(phases.run("mutants", || mutants::mutants(&mutants))?);
+    exit = exit.and(phases.run("foreign workloads", || foreign_workloads(arguments))?);
     Ok(exit.and(phases.run("first draft", || first_draft(arguments))?))
 }
 
@@ -74,8 +78,8 @@ fn up_of(arguments: &E2e) -> Up {
 }
 
 fn test_of(arguments: &E2e, layout: Option<PathBuf>) -> Test {
-    let reports = match layout {
-        Some(_) => arguments.reports.join("first-draft"),
+    let reports = match layout.as_ref().and_then(|layout| layout.file_name()) {
+        Some(name) => arguments.reports.join(name),
         None => arguments.reports.clone(),
     };
     Test {
@@ -104,6 +108,21 @@ fn run_command(arguments: &E2e, command: &str) -> Result<Exit, Failure> {
     }
     print::note(&output.stderr_text());
     Ok(Exit::Violated)
+}
+
+/// The layout whose workloads are not ours must hold, with receipts that only twins can give.
+fn foreign_workloads(arguments: &E2e) -> Result<Exit, Failure> {
+    let test = test_of(arguments, Some(paths::root().join(FOREIGN_WORKLOADS)));
+    let exit = test::test(&test)?;
+    let events = reports::read(&test.reports)?;
+    let by_twin = events.iter().filter(|event| {
+        matches!(event, Event::CellJudged(cell)
+            if cell.column.starts_with("shared-services/")
+                && cell.verdict == Verdict::Holds { proof: Some(ProofLevel::Receipt) })
+    });
+    let by_twin = by_twin.count();
+    print::result(&format!("{by_twin} denies toward foreign workloads have a twin's receipt"));
+    Ok(if by_twin == 0 { exit.and(Exit::Undetermined) } else { exit })
 }
 
 /// The run on the first draft must be red, and name each of its defects at its line.

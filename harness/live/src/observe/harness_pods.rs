@@ -129,7 +129,8 @@ fn affinity(namespace: &str) -> serde_json::Value {
     if namespace != OPEN_NAMESPACE {
         return json!({});
     }
-    let control_plane = json!({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"});
+    let control_plane =
+        json!({"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"});
     json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
         {"weight": 100, "preference": {"matchExpressions": [control_plane]}},
     ]}})
