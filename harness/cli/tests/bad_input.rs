@@ -1,7 +1,11 @@
 //! What a user sees who gets something wrong: a clear message, the right exit code, nothing lost.
 //! None of it needs Docker; where the message depends on it, `docker` is absent or a script.
 
-#![expect(clippy::unwrap_used, reason = "this is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test runs programs as a user does"
+)]
 
 mod support;
 

@@ -2,7 +2,11 @@
 //! with a cluster that went away. Listed always; run with `PARTYWALL_LIVE=1`, once
 //! `partywall images build` has made the images. The trials take turns, and share one session.
 
-#![expect(clippy::unwrap_used, reason = "this is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test runs programs as a user does"
+)]
 
 mod support;
 

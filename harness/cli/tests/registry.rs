@@ -3,7 +3,12 @@
 //! holds. Listed always; run with `PARTYWALL_LIVE=1`, once `partywall images build` has made the
 //! images. It takes about five minutes.
 
-#![expect(clippy::unwrap_used, reason = "this is a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "this is a test: it runs the program as a user would, and says what it saw"
+)]
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod support;

@@ -50,10 +50,10 @@ fn arrived(expected: &Hashes, seen: &Hashes) -> Verdict {
             continue;
         }
         let names = seen.keys().cloned().collect::<Vec<_>>().join(", ");
-        let differing = seen.values().filter_map(|found| {
+        let mut differing = seen.values().filter_map(|found| {
             values.iter().find(|(path, hash)| found.get(*path) != Some(hash)).map(|(path, _)| path)
         });
-        return Verdict::violated(match differing.last() {
+        return Verdict::violated(match differing.next_back() {
             Some(path) => format!(
                 "entry `{path}` of Secret {names} differs from what went in by {file} (by SHA-256)"
             ),

@@ -1,5 +1,6 @@
 //! The kind cluster and what is loaded into its nodes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use partywall_tool::Tool;
@@ -102,12 +103,51 @@ pub(crate) async fn load_agent(session: &Session) -> Result<(), UpError> {
     Ok(())
 }
 
+/// Where Docker's containers have their cgroups of the freezer, under cgroup v1.
+const FREEZER: &str = "/sys/fs/cgroup/freezer/docker";
+const CONTAINER_ID_LENGTH: usize = 64;
+
 /// Remove containers of ours.
 pub(crate) async fn remove(containers: &[String]) -> Result<(), partywall_tool::ToolError> {
-    if containers.is_empty() {
-        return Ok(());
+    for container in containers {
+        // With its anonymous volumes: a kind node keeps its /var in one.
+        let tool = || docker(["rm", "--force", "--volumes", container]);
+        let Err(error) = run(tool()).await else { continue };
+        let id = run(docker(["inspect", "--format", "{{.Id}}", container])).await?;
+        let id = id.stdout_text().trim().to_string();
+        if id.len() != CONTAINER_ID_LENGTH || thaw(&Path::new(FREEZER).join(id)) == 0 {
+            return Err(error);
+        }
+        run(tool()).await?;
     }
-    // With their anonymous volumes: a kind node keeps its /var in one.
-    let tool = docker(["rm", "--force", "--volumes"]).args(containers);
-    run(tool).await.map(|_output| ())
+    Ok(())
+}
+
+/// Thaw every cgroup of a container of ours that was killed while the runc inside it had one
+/// frozen: under cgroup v1 a frozen process cannot die, so that its container could never be
+/// removed. Says how many there were.
+fn thaw(folder: &Path) -> usize {
+    let state = folder.join("freezer.state");
+    let frozen = std::fs::read_to_string(&state).is_ok_and(|text| text.trim() != "THAWED");
+    let here = usize::from(frozen && std::fs::write(&state, "THAWED").is_ok());
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    here + below.map(|entry| thaw(&entry.path())).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thaws_every_frozen_cgroup_below() {
+        let folder = tempfile::tempdir().unwrap();
+        let nested = folder.path().join("kubelet/pod");
+        std::fs::create_dir_all(&nested).unwrap();
+        std::fs::write(folder.path().join("freezer.state"), "THAWED\n").unwrap();
+        std::fs::write(nested.join("freezer.state"), "FROZEN\n").unwrap();
+        assert_eq!(thaw(folder.path()), 1);
+        assert_eq!(std::fs::read_to_string(nested.join("freezer.state")).unwrap(), "THAWED");
+        assert_eq!(thaw(folder.path()), 0);
+    }
 }
