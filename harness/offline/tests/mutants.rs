@@ -92,3 +92,22 @@ fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
     let line = layout.line(&blame.location).unwrap_or_default().trim();
     insta::assert_snapshot!(name, format!("{} | {line}\n{}", blame.location, blame.because));
 }
+
+#[test]
+fn every_judged_scenario_has_a_mutant() {
+    let all = Mutant::load_all(&mutants()).expect("every mutant is well formed");
+    let scenarios = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let layout = load::working_tree(&scenarios).expect("the scenarios load");
+    let judged = layout
+        .files
+        .iter()
+        .filter(|(path, text)| path.ends_with(".yaml") && !text.contains("expect: recorded"));
+    let mut count = 0;
+    for (path, _) in judged {
+        let trial = path.trim_end_matches(".yaml").replace('/', "::").replace('-', "_");
+        let killed = all.iter().any(|mutant| mutant.expect.trial.starts_with(&trial));
+        assert!(killed, "no mutant of fixtures/mutants turns {trial} red");
+        count += 1;
+    }
+    assert!(count > 0, "no scenario was found");
+}
