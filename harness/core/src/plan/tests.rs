@@ -411,3 +411,18 @@ fn pods_on_their_nodes_network_are_nobodys_pods() {
     assert_eq!(asked, ["partywall-open/open-client 10.0.0.3:8080/TCP"], "nor a control client");
     assert!(probe_at(&plan, cell.probe).target.port.transport == Transport::Tcp);
 }
+
+#[rstest]
+#[case::no_service(|i: &mut Inventory| i.services.clear(), 2)]
+#[case::wrong_target_port(|i: &mut Inventory| i.services[0].ports[0].target = 9, 2)]
+#[case::no_pod(|i: &mut Inventory| i.pods.retain(|pod| pod.workload != "gateway"), 3)]
+fn a_contracted_port_that_nothing_serves_is_missing_and_not_left_out(
+    #[case] change: fn(&mut Inventory),
+    #[case] ways: usize,
+) {
+    let mut inventory = inventory();
+    change(&mut inventory);
+    let plan = plan_on(&inventory, REACHES, "reached");
+    let is_missing = |cell: &&Cell| matches!(cell.subject, CellSubject::Missing { .. });
+    assert_eq!(plan.cells.iter().filter(is_missing).count(), 2 * ways, "for each of two tenants");
+}

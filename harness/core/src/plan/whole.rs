@@ -1,0 +1,39 @@
+//! One plan for many trials.
+
+use super::cell::Plan;
+use super::reach;
+use super::trial::Trial;
+use crate::contract::Contract;
+use crate::inventory::Inventory;
+use crate::probe::{AccessProbe, DeliverProbe, Probe, SecretProbe};
+use crate::scenario::Question;
+
+/// Plan the cells of these trials. Probes that several cells need are put once.
+pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Plan {
+    let mut plan = Plan::default();
+    for (index, trial) in trials.iter().enumerate() {
+        match &trial.scenario.probe {
+            Question::Reach(question) => {
+                reach::plan_reach(&mut plan, index, trial, question, contract, inventory);
+            }
+            Question::Secret(question) => {
+                let Some(tenant) = trial.tenant(contract) else { continue };
+                let probe = SecretProbe { tenant: tenant.clone(), ask: question.ask };
+                plan.single(index, Probe::Secret(probe), &tenant.name, "secrets");
+            }
+            Question::Deliver(question) => {
+                let Some(tenant) = trial.tenant(contract) else { continue };
+                let probe = DeliverProbe { tenant: tenant.clone(), signal: question.signal };
+                let target = format!("{:?}", question.signal).to_lowercase();
+                plan.single(index, Probe::Deliver(probe), &tenant.name, &target);
+            }
+            Question::Access(question) => {
+                let store = format!("{:?} store", question.store).to_lowercase();
+                let probe = AccessProbe { store: question.store };
+                plan.single(index, Probe::Access(probe), "platform", &store);
+            }
+        }
+    }
+    plan.mark_answered(trials);
+    plan
+}
