@@ -2,7 +2,7 @@
 
 use partywall_core::Exit;
 use partywall_core::Provision;
-use partywall_live::{ErrorKind, Kind, KindError, UpSpec};
+use partywall_live::{ErrorKind, Kind, KindError, Session, UpSpec};
 use partywall_offline::defect::clean;
 
 use super::doctor::docker_answers;
@@ -12,7 +12,7 @@ use crate::bundle;
 use crate::failure::Failure;
 use crate::progress::Bars;
 use crate::project::{layout_spec, project};
-use crate::session_deploy::{mark_origin, mark_reconciled};
+use crate::session_deploy::{mark_origin, mark_reconciled, turn};
 use crate::{paths, print};
 
 /// Run `partywall up`.
@@ -31,7 +31,14 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
     };
     let bars = Bars::default();
     let kind = Kind { state: &spec.state, progress: &bars };
-    let up = block_on(async { kind.up(&spec).await.map_err(failure) })?;
+    let up = block_on(async {
+        // A session that is being judged must not get another layout meanwhile.
+        let _turn = match Session::load(&spec.state, &spec.session) {
+            Ok(session) => Some(turn(&session.name).await?),
+            Err(_) => None,
+        };
+        kind.up(&spec).await.map_err(failure)
+    })?;
     mark_reconciled(&up.session, &up.report)?;
     mark_origin(&up.session, &project.directory)?;
     let objects = up.report.objects.len();
