@@ -37,6 +37,10 @@ conformance: ## Judge every claim on the session's cluster
 mutants: ## Show on the session's cluster that every claim can go red
 	$(PARTYWALL) mutants
 
+.PHONY: live
+live: ## Longer: interrupted, foreign and broken clusters; a cluster made from a registry
+	PARTYWALL_LIVE=1 cargo test --locked --package partywall --test live --test registry
+
 .PHONY: down
 down: ## Remove everything that `up` made
 	$(PARTYWALL) down
