@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 
 use super::harness_pods::object;
 use crate::apply::{apply, condition};
-use crate::push::hash_leaves;
+use crate::push::{hash_leaves, key_secrets};
 use crate::random::nonce;
 use crate::session::Session;
+use crate::spec::TenantSecrets;
 use crate::wait::{Poll, Wait, until};
 
 /// The beginning of the names of the Kustomizations that have a wrong key.
@@ -124,12 +125,15 @@ impl Vault<'_> {
         Ok(SecretObservation::Openings { tenants, files })
     }
 
-    /// The private key that stands for the tenant's in this session.
+    /// The private key that stands for the tenant's in this session: what its key Secret holds
+    /// in the cluster, so that an operator's key which several tenants list is nobody's own.
     fn key_of(&self, tenant: &Tenant) -> Result<Option<String>, String> {
-        let recipients = tenant.secrets.iter().flat_map(|secrets| &secrets.recipients);
+        let Some(secrets) = &tenant.secrets else { return Ok(None) };
+        let all: Vec<TenantSecrets> = self.contract.tenants.iter().filter_map(in_short).collect();
+        let recipients = key_secrets(&all).remove(&secrets.key_secret).unwrap_or_default();
         let mut text = String::new();
         for recipient in recipients {
-            let Some(path) = self.session.key_file(recipient) else { continue };
+            let Some(path) = self.session.key_file(&recipient) else { continue };
             let read = std::fs::read_to_string(&path);
             text.push_str(&read.map_err(|error| format!("{}: {error}", path.display()))?);
         }
@@ -282,4 +286,15 @@ impl Vault<'_> {
             Api::namespaced_with(self.client.clone(), namespace, &resource)
         }
     }
+}
+
+/// What the push knows of a tenant's secrets.
+fn in_short(tenant: &Tenant) -> Option<TenantSecrets> {
+    let secrets = tenant.secrets.as_ref()?;
+    Some(TenantSecrets {
+        tenant: tenant.name.clone(),
+        files: secrets.files.clone(),
+        recipients: secrets.recipients.clone(),
+        key_secret: secrets.key_secret.clone(),
+    })
 }

@@ -15,4 +15,4 @@ pub use keys::{KeyError, apply_key_secrets};
 pub use layout::{PushOptions, Pushed, PushedRepository, layout_digest, push_layout};
 pub use secrets::{SecretExpectation, hash_leaves};
 
-pub(crate) use keys::{apply_secret, ensure_keys};
+pub(crate) use keys::{apply_secret, ensure_keys, key_secrets};
