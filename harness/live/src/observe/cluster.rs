@@ -159,10 +159,9 @@ impl Cluster for LiveCluster {
         deadline: Deadline,
     ) -> Result<Inventory, ObserveError> {
         let prepared = async {
-            let inventory = self.stand(contract).await?;
             // The canary's policies are applied after the layout's own. When they bite on
             // every node, the network plugin has realised what came before them.
-            self.enforced().await?;
+            let (inventory, ()) = futures::try_join!(self.stand(contract), self.enforced())?;
             Ok(inventory)
         };
         let inventory = in_time(deadline, "preparing the cluster", prepared).await?;

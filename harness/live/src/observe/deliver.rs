@@ -97,25 +97,31 @@ impl Session<'_> {
         &self,
         probes: &[(usize, &'p DeliverProbe)],
     ) -> (Vec<Marker<'p>>, Vec<String>) {
-        let mut markers = Vec::new();
+        let senders = probes.iter().map(|(_, probe)| self.sender(&probe.tenant));
+        let senders = futures::future::join_all(senders).await;
         let mut endpoints: Vec<String> = Vec::new();
-        for (index, probe) in probes {
-            let name = format!("{}_marker_{index}", self.prefix);
-            let sender = self.sender(&probe.tenant).await;
-            let endpoint =
-                sender.as_ref().map(|(_, endpoint)| endpoint.clone()).unwrap_or_default();
-            if !endpoint.is_empty() && !endpoints.contains(&endpoint) {
+        for (_, endpoint) in senders.iter().flatten() {
+            if !endpoints.contains(endpoint) {
                 endpoints.push(endpoint.clone());
             }
-            let place = endpoints.iter().position(|known| *known == endpoint);
-            let fence = self.fence(place.unwrap_or(usize::MAX));
-            let sender = sender.map(|(pod, _)| pod);
-            let reply = match &sender {
-                Ok(pod) => self.emit(pod, probe.signal, &name, None, None).await,
-                Err(detail) => Err(detail.clone()),
-            };
-            markers.push(Marker { index: *index, probe, name, sender, fence, reply });
         }
+        let sent = probes.iter().zip(senders).map(|((index, probe), sender)| {
+            let endpoints = &endpoints;
+            async move {
+                let name = format!("{}_marker_{index}", self.prefix);
+                let endpoint = sender.as_ref().ok().map(|(_, endpoint)| endpoint);
+                let place = endpoints.iter().position(|known| Some(known) == endpoint);
+                let fence = self.fence(place.unwrap_or(usize::MAX));
+                let sender = sender.map(|(pod, _)| pod);
+                let reply = match &sender {
+                    Ok(pod) => self.emit(pod, probe.signal, &name, None, None).await,
+                    Err(detail) => Err(detail.clone()),
+                };
+                Marker { index: *index, probe, name, sender, fence, reply }
+            }
+        });
+        // Every fence is written after every marker was taken or refused.
+        let markers = futures::future::join_all(sent).await;
         (markers, endpoints)
     }
 
