@@ -75,7 +75,7 @@ pub fn layout_spec(project: &Project, keys: Option<&Path>) -> LayoutSpec {
     });
     let fixture_keys = is_fixture.then(|| paths::root().join(REFERENCE_KEYS));
     LayoutSpec {
-        secrets: tenant_secrets(&project.contract),
+        secrets: project.contract.tenants.iter().filter_map(TenantSecrets::of).collect(),
         repositories: project
             .contract
             .repositories
@@ -85,19 +85,6 @@ pub fn layout_spec(project: &Project, keys: Option<&Path>) -> LayoutSpec {
         keys: keys.map(Path::to_path_buf).or(fixture_keys),
         ..LayoutSpec::new(&project.directory)
     }
-}
-
-fn tenant_secrets(contract: &Contract) -> Vec<TenantSecrets> {
-    let with_secrets = contract.tenants.iter().filter_map(|tenant| {
-        let secrets = tenant.secrets.as_ref()?;
-        Some(TenantSecrets {
-            tenant: tenant.name.clone(),
-            files: secrets.files.clone(),
-            recipients: secrets.recipients.clone(),
-            key_secret: secrets.key_secret.clone(),
-        })
-    });
-    with_secrets.collect()
 }
 
 /// The built-in scenarios, and those of a user's folder.

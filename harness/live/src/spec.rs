@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use partywall_core::contract::Tenant;
 use serde::{Deserialize, Serialize};
 
 /// A session to bring up.
@@ -65,6 +66,19 @@ pub struct TenantSecrets {
     pub recipients: Vec<String>,
     /// `namespace/name` of the Secret with the private key.
     pub key_secret: String,
+}
+
+impl TenantSecrets {
+    /// What the contract says of a tenant's secrets; `None` where it has none.
+    pub fn of(tenant: &Tenant) -> Option<Self> {
+        let secrets = tenant.secrets.as_ref()?;
+        Some(Self {
+            tenant: tenant.name.clone(),
+            files: secrets.files.clone(),
+            recipients: secrets.recipients.clone(),
+            key_secret: secrets.key_secret.clone(),
+        })
+    }
 }
 
 /// A Git repository and the folder that stands for it.

@@ -129,7 +129,8 @@ impl Vault<'_> {
     /// in the cluster, so that an operator's key which several tenants list is nobody's own.
     fn key_of(&self, tenant: &Tenant) -> Result<Option<String>, String> {
         let Some(secrets) = &tenant.secrets else { return Ok(None) };
-        let all: Vec<TenantSecrets> = self.contract.tenants.iter().filter_map(in_short).collect();
+        let all: Vec<TenantSecrets> =
+            self.contract.tenants.iter().filter_map(TenantSecrets::of).collect();
         let recipients = key_secrets(&all).remove(&secrets.key_secret).unwrap_or_default();
         let mut text = String::new();
         for recipient in recipients {
@@ -286,15 +287,4 @@ impl Vault<'_> {
             Api::namespaced_with(self.client.clone(), namespace, &resource)
         }
     }
-}
-
-/// What the push knows of a tenant's secrets.
-fn in_short(tenant: &Tenant) -> Option<TenantSecrets> {
-    let secrets = tenant.secrets.as_ref()?;
-    Some(TenantSecrets {
-        tenant: tenant.name.clone(),
-        files: secrets.files.clone(),
-        recipients: secrets.recipients.clone(),
-        key_secret: secrets.key_secret.clone(),
-    })
 }

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::agent_stream::{AgentPod, AgentStream};
 
 /// Streams that are opened at the same time; each costs the API server and the node a process.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 /// How long a stream may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
 
@@ -41,7 +41,7 @@ impl Streams {
             let answers = self.ask(&pod, asks, limit).await;
             (pod, answers)
         });
-        futures::stream::iter(asked).buffer_unordered(AT_ONCE.max(64)).collect().await
+        futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
     }
 
     /// Ask one pod one question.
