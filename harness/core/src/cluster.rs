@@ -7,9 +7,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::contract::Contract;
+use crate::event::Blame;
 use crate::inventory::Inventory;
 use crate::observation::Observation;
-use crate::probe::{ProbeBatch, ProbeKind};
+use crate::probe::{Probe, ProbeBatch, ProbeKind};
 
 /// The ways of answering questions about a layout.
 #[derive(
@@ -99,6 +100,12 @@ pub trait Cluster: Sync {
         batch: &ProbeBatch,
         deadline: Deadline,
     ) -> impl Future<Output = Result<Vec<Observation>, ObserveError>> + Send;
+
+    /// The line of the layout that decides how a probe was answered, where the backend knows it.
+    /// A backend that asks a cluster does not: the runner then reads the files.
+    fn blame(&self, _probe: &Probe) -> Option<Blame> {
+        None
+    }
 
     /// Show at the end that policies are still enforced.
     fn conclude(&self, deadline: Deadline)

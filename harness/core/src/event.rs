@@ -11,7 +11,7 @@ use crate::source::SourceLocation;
 use crate::verdict::Verdict;
 
 /// The version of this stream.
-pub const EVENT_VERSION: u32 = 1;
+pub const EVENT_VERSION: u32 = 2;
 
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub enum Event {
     },
     /// The layout itself has a defect that was found before or while it was applied.
     DefectFound(Defect),
+    /// Something of the layout that the backend does not know how to judge.
+    NotJudged(NotJudged),
     /// One cell was judged.
     CellJudged(CellResult),
     /// A trial was judged.
@@ -92,6 +94,9 @@ pub struct CellResult {
     pub row: String,
     /// Column of the matrix: the target.
     pub column: String,
+    /// The same square on every backend and in every run: without addresses, and without what a
+    /// cluster adds to names.
+    pub square: String,
     /// The client, where there is one.
     pub from: Option<PodName>,
     /// The target as it was addressed: `shared-services/gateway by pod 10.0.0.1 8000/TCP`.
@@ -111,6 +116,18 @@ pub struct Blame {
     pub location: SourceLocation,
     /// What is wrong there, and what to do.
     pub because: String,
+}
+
+/// Something that a backend met and cannot judge. It is named rather than passed over, and a run
+/// that met any cannot end in `holds`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NotJudged {
+    /// What: `CiliumNetworkPolicy a/deny`, `HelmRelease a/x`, `partywall.yaml`.
+    pub subject: String,
+    /// Why it is not judged, and what to do about it.
+    pub reason: String,
+    /// Where in the layout.
+    pub location: Option<SourceLocation>,
 }
 
 /// A defect of the layout, found while Flux applied it or by a violated claim.

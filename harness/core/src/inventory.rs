@@ -7,6 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::port::Port;
 
+/// The namespace of the harness that no policy touches.
+pub const OPEN_NAMESPACE: &str = "partywall-open";
+/// The client in it.
+pub const OPEN_CLIENT_NAME: &str = "open-client";
+/// The sink in it.
+pub const OPEN_SINK_NAME: &str = "open-sink";
+/// The control client in a namespace of the platform.
+pub const CLIENT_NAME: &str = "partywall-client";
+/// The label of everything that the harness adds to a cluster.
+pub const HARNESS_LABEL: &str = "dev.partywall.harness";
+/// The port of the harness's own servers.
+pub const HARNESS_PORT: u16 = 8080;
+/// The decoy of every agent that the harness starts.
+pub const DECOY: u16 = 18080;
+
 /// A pod's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PodName {
@@ -148,6 +163,9 @@ pub struct Inventory {
     pub services: Vec<Service>,
     /// Nodes.
     pub nodes: Vec<Node>,
+    /// NetworkPolicies, as the API server has them. No probe is planned on them: they let the
+    /// files be held against a cluster in which more stands than the layout.
+    pub policies: Vec<serde_json::Value>,
 }
 
 impl Inventory {

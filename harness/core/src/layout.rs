@@ -13,18 +13,31 @@ pub struct Layout {
     pub files: BTreeMap<String, String>,
     /// Every YAML document of every YAML file, in the order of paths.
     pub documents: Vec<Document>,
+    /// YAML files that could not be read as YAML, and why; empty unless loaded leniently.
+    pub unread: Vec<LoadError>,
 }
 
 impl Layout {
     /// Parse the YAML files among `files`.
     pub fn new(files: BTreeMap<String, String>) -> Result<Self, LoadError> {
-        let mut parsed = Vec::new();
+        let mut layout = Self::lenient(files);
+        if layout.unread.is_empty() { Ok(layout) } else { Err(layout.unread.swap_remove(0)) }
+    }
+
+    /// Parse the YAML files among `files`, and keep by name those that are not YAML. Templates of
+    /// a Helm chart are no YAML until they are rendered, and are not tried at all.
+    pub fn lenient(files: BTreeMap<String, String>) -> Self {
+        let (mut parsed, mut unread) = (Vec::new(), Vec::new());
         for (path, text) in &files {
-            if is_yaml(path) {
-                parsed.extend(documents(path, text)?);
+            if !is_yaml(path) || is_chart_template(&files, path) {
+                continue;
+            }
+            match documents(path, text) {
+                Ok(found) => parsed.extend(found),
+                Err(error) => unread.push(error),
             }
         }
-        Ok(Self { files, documents: parsed })
+        Self { files, documents: parsed, unread }
     }
 
     /// Objects of a kind.
@@ -82,6 +95,13 @@ pub fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
 }
 
+/// Whether a path lies in the `templates` folder of a Helm chart.
+fn is_chart_template(files: &BTreeMap<String, String>, path: &str) -> bool {
+    let places = path.match_indices("templates/").map(|(at, _)| &path[..at]);
+    let mut charts = places.filter(|chart| chart.is_empty() || chart.ends_with('/'));
+    charts.any(|chart| files.contains_key(&format!("{chart}Chart.yaml")))
+}
+
 /// The folder of a path, without a slash at its end; empty for the root.
 pub fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -104,6 +124,22 @@ mod tests {
         ]);
         let found = layout.find("NetworkPolicy", "customer-a", "deny").unwrap();
         assert_eq!(found.location.to_string(), "customers/a/np.yaml:1");
+    }
+
+    #[test]
+    fn what_is_not_yaml_is_kept_by_name() {
+        let files = [
+            ("chart/Chart.yaml", "name: c\n"),
+            ("chart/templates/a/x.yaml", "{{ if .Values.x }}\n"),
+            ("broken.yaml", "a: [\n"),
+            ("ns.yaml", "kind: Namespace\n"),
+        ];
+        let files: BTreeMap<_, _> = files.map(|(p, t)| (p.to_string(), t.to_string())).into();
+        let layout = Layout::lenient(files.clone());
+        let unread: Vec<&str> = layout.unread.iter().map(|e| e.location.file.as_str()).collect();
+        assert_eq!(unread, ["broken.yaml"]);
+        assert_eq!(layout.documents.len(), 2);
+        assert_eq!(Layout::new(files).unwrap_err().location.file, "broken.yaml");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum ReceiptState {
     Absent,
     /// No server of the target is ours.
     NoServer,
+    /// Nobody was asked: the answer follows from the files.
+    Computed,
     /// A server could not be asked; says why.
     Unknown {
         /// One line for a person.
@@ -118,6 +120,8 @@ pub struct FileOpening {
     pub readable: Vec<SourceLocation>,
     /// How many values are sealed.
     pub sealed: usize,
+    /// Recipients that are no tenant's of the contract, and where the file names them.
+    pub strangers: Vec<(SourceLocation, String)>,
 }
 
 /// Whether one organisation shows the marker and the fence written after it.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProofLevel {
+    /// Computed from the files by a model of Flux, the policies and the collector. No packet was
+    /// sent; no contract can ask for it.
+    Computed,
     /// Controls alone: the client works, the target answers others. Holds only where the
     /// contract says `proof: control`.
     Control,

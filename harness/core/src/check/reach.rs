@@ -40,7 +40,10 @@ pub(super) fn controls(indices: &[usize], observations: &[Observation]) -> Contr
 /// An answer counts only if the server that was meant has the nonce, where it keeps receipts.
 fn succeeded(seen: &ReachObservation) -> bool {
     seen.outcome == Outcome::Reached
-        && matches!(seen.receipt, ReceiptState::NoServer | ReceiptState::Present)
+        && matches!(
+            seen.receipt,
+            ReceiptState::NoServer | ReceiptState::Present | ReceiptState::Computed
+        )
 }
 
 pub(super) fn judge(expect: Expect, evidence: &Evidence<'_>) -> Verdict {
@@ -54,7 +57,10 @@ pub(super) fn judge(expect: Expect, evidence: &Evidence<'_>) -> Verdict {
 fn reached(evidence: &Evidence<'_>) -> Verdict {
     let seen = evidence.seen;
     if succeeded(seen) {
-        return Verdict::holds();
+        return match seen.receipt {
+            ReceiptState::Computed => Verdict::Holds { proof: Some(ProofLevel::Computed) },
+            _ => Verdict::holds(),
+        };
     }
     if seen.outcome == Outcome::Reached {
         return Verdict::undetermined(format!(
@@ -103,11 +109,12 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
         }
     }
     match (&seen.receipt, evidence.proof) {
+        (ReceiptState::Computed, _) => Verdict::Holds { proof: Some(ProofLevel::Computed) },
         (ReceiptState::Absent, _) => Verdict::Holds { proof: Some(ProofLevel::Receipt) },
         (ReceiptState::NoServer, ProofLevel::Control) => {
             Verdict::Holds { proof: Some(ProofLevel::Control) }
         }
-        (ReceiptState::NoServer, ProofLevel::Receipt) => Verdict::undetermined(
+        (ReceiptState::NoServer, _) => Verdict::undetermined(
             "the target keeps no receipts and the contract does not accept `proof: control`",
         ),
         (ReceiptState::Unknown { detail }, _) => {
@@ -125,6 +132,13 @@ fn describe(seen: &ReachObservation) -> String {
         Outcome::Unresolved => "unresolved",
         Outcome::ProbeError => "a probe error",
     };
+    if seen.receipt == ReceiptState::Computed {
+        return match seen.outcome {
+            Outcome::ProbeError => seen.detail.clone(),
+            _ if seen.detail.is_empty() => format!("{word} by the files"),
+            _ => format!("{word} by the files ({})", seen.detail),
+        };
+    }
     let milliseconds = seen.elapsed_us / 1000;
     if seen.detail.is_empty() {
         format!("{word} after {milliseconds} ms")
@@ -189,6 +203,19 @@ mod tests {
             word(Expect::Denied, &seen, client, target, ProofLevel::Receipt),
             "undetermined"
         );
+    }
+
+    #[test]
+    fn what_is_computed_says_so_and_claims_no_receipt() {
+        let dropped = seen(Outcome::Dropped, ReceiptState::Computed);
+        let evidence =
+            Evidence { seen: &dropped, client: OK, target: OK, proof: ProofLevel::Receipt };
+        let computed = Verdict::Holds { proof: Some(ProofLevel::Computed) };
+        assert_eq!(judge(Expect::Denied, &evidence), computed);
+        let reached = seen(Outcome::Reached, ReceiptState::Computed);
+        let evidence = Evidence { seen: &reached, ..evidence };
+        assert_eq!(judge(Expect::Reached, &evidence), computed);
+        assert_eq!(judge(Expect::Denied, &evidence).word(), "violated");
     }
 
     #[test]

@@ -75,6 +75,11 @@ fn openings(tenant: &str, tenants: &[String], files: &[FileOpening]) -> Verdict 
         if let Some(other) = opening.opened_by.iter().find(|name| *name != tenant) {
             return Verdict::violated(format!("the key of {other} opens {file} of {tenant}"));
         }
+        if let Some((place, who)) = opening.strangers.first() {
+            return Verdict::violated(format!(
+                "{file} is sealed to {who} ({place}), who is nobody of the contract"
+            ));
+        }
         if !opening.opened_by.iter().any(|name| name == tenant) {
             let why = opening.refused.get(tenant).map_or("it was not tried", String::as_str);
             return Verdict::undetermined(format!(
@@ -116,6 +121,7 @@ fn wrong_key(object: &str, reason: &str, message: &str, control_ready: bool) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::SourceLocation;
     use rstest::rstest;
 
     fn opening(opened_by: &[&str], refused: &[&str], sealed: usize) -> FileOpening {
@@ -128,7 +134,17 @@ mod tests {
                 .collect(),
             readable: Vec::new(),
             sealed,
+            strangers: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_stranger_among_the_recipients_is_a_violation() {
+        let place = SourceLocation::new("customers/a/secrets.yaml", 9);
+        let strangers = vec![(place, "age1stranger".to_string())];
+        let opening = FileOpening { strangers, ..opening(&["a"], &["b"], 2) };
+        let tenants = ["a".to_string(), "b".to_string()];
+        assert_eq!(openings("a", &tenants, &[opening]).word(), "violated");
     }
 
     #[rstest]

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::model::{Contract, FlowTarget};
 use crate::layout::Layout;
 use crate::source::SourceLocation;
+use crate::verdict::ProofLevel;
 
 /// Namespaces every cluster has; a layout need not create them.
 const BUILT_IN: [&str; 5] =
@@ -177,6 +178,9 @@ fn emptiness(file: &str, contract: &Contract) -> Vec<ContractError> {
         let has_pods = endpoint.namespace.is_some() && !endpoint.pods.is_empty();
         if endpoint.entity.is_some() == has_pods {
             empty(subject.clone(), "it needs either `in` and `pods`, or `entity`");
+        }
+        if endpoint.proof == ProofLevel::Computed {
+            empty(subject.clone(), "`proof` is `receipt` or `control`");
         }
         if endpoint.ports.is_empty() {
             empty(subject, "it has no port");

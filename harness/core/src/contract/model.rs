@@ -16,6 +16,10 @@ pub struct Contract {
     pub api_version: String,
     /// `Contract`.
     pub kind: String,
+    /// Whether a program wrote it: a draft says what is, not what was meant, so that a run on it
+    /// never ends in `holds`. A person who has read the contract removes the key.
+    #[serde(default)]
+    pub draft: bool,
     /// The tenants.
     pub tenants: Vec<Tenant>,
     /// Namespaces of the platform.
