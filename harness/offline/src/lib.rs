@@ -10,10 +10,19 @@
 //! everything that is handed out is a place, a name or a hash.
 
 pub mod blame;
+pub mod cluster;
 pub mod defect;
+pub mod difference;
+pub mod draft;
 mod landing;
 pub mod load;
 pub mod mend;
 pub mod mutant;
+pub mod netpol;
+pub mod render;
+pub mod revision;
 pub mod scan;
+pub mod secret;
 pub mod sops;
+pub mod telemetry;
+pub mod wiring;

@@ -1,6 +1,9 @@
 //! The layout as first written down, `fixtures/layouts/first-draft`: each of its defects is
 //! named with its line, and each that hides another can be taken out.
 
+#[expect(dead_code, reason = "not every test needs all of it")]
+mod render_support;
+
 use std::path::{Path, PathBuf};
 
 use partywall_core::contract::Contract;
@@ -133,9 +136,8 @@ fn write(layout: &Layout, dir: &Path) {
 
 /// Kustomize itself says what our messages quote, and builds what we mended.
 #[test]
-#[ignore = "needs the kustomize program: PARTYWALL_KUSTOMIZE=path cargo test -- --ignored"]
 fn kustomize_agrees() {
-    let program = std::env::var("PARTYWALL_KUSTOMIZE").unwrap_or("kustomize".to_string());
+    let program = render_support::programs().kustomize;
     let build = |layout: &Layout, tenant: &str| {
         let dir = tempfile::tempdir().expect("a folder");
         write(layout, dir.path());

@@ -31,6 +31,7 @@ fn opening(layout: &Layout, file: &str, keys: &Keys<'_>) -> FileOpening {
         refused: BTreeMap::new(),
         readable: Vec::new(),
         sealed: 0,
+        strangers: Vec::new(),
     };
     let Some(text) = layout.files.get(file) else {
         let absent = "the layout has no such file".to_string();

@@ -1,0 +1,176 @@
+//! The rendered files, behind the seam.
+
+use std::cell::RefCell;
+
+use partywall_core::Layout;
+use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
+use partywall_core::contract::{Contract, Tenant};
+use partywall_core::event::{Blame, Defect, NotJudged};
+use partywall_core::inventory::Inventory;
+use partywall_core::observation::Observation;
+use partywall_core::probe::{AccessProbe, DeliverProbe, Probe, ProbeBatch, ProbeKind, Signal};
+
+use super::blind;
+use super::explain::{Explained, explain};
+use super::reach::Ground;
+use super::standing::{Standing, Surroundings};
+use super::walls::Walls;
+use crate::render::Rendered;
+use crate::secret::{Keys, Vault};
+use crate::telemetry::{Hop, Reaches, Telemetry};
+
+/// A layout's files in place of a cluster.
+pub struct OfflineCluster<'a> {
+    rendered: &'a Rendered,
+    contract: &'a Contract,
+    vault: Vault<'a>,
+    standing: Standing,
+    walls: Walls,
+}
+
+impl<'a> OfflineCluster<'a> {
+    /// A cluster in which this stands.
+    pub fn new(
+        layout: &'a Layout,
+        rendered: &'a Rendered,
+        contract: &'a Contract,
+        keys: &'a Keys,
+        around: &Surroundings,
+    ) -> Self {
+        let standing = Standing::new(rendered, around);
+        let walls = Walls::new(rendered, &standing);
+        let vault = Vault::new(layout, rendered, contract, keys);
+        Self { rendered, contract, vault, standing, walls }
+    }
+
+    /// What is met and not known.
+    pub fn not_judged(&self) -> Vec<NotJudged> {
+        let mut found = self.rendered.not_judged.clone();
+        found.extend(blind::not_judged(self.rendered));
+        found.extend(self.telemetry().not_judged());
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Policies that the API server would refuse, and what is wrong with the way of telemetry.
+    pub fn defects(&self) -> Vec<Defect> {
+        let mut found = self.walls.refused().to_vec();
+        found.extend(self.telemetry().findings());
+        found
+    }
+
+    /// Why one workload reaches another or does not; names as `explain --help` lists them.
+    ///
+    /// # Errors
+    /// A name that nothing in the layout has, for a person.
+    pub fn explain(&self, from: &str, to: &str) -> Result<Vec<Explained>, String> {
+        explain(&self.standing, &self.walls, self.contract, (from, to))
+    }
+
+    /// Everything that would stand.
+    pub(crate) const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Every policy.
+    pub(crate) const fn walls(&self) -> &Walls {
+        &self.walls
+    }
+
+    /// What Flux would apply.
+    pub(crate) const fn rendered(&self) -> &'a Rendered {
+        self.rendered
+    }
+
+    /// The contract that it is held to.
+    pub(crate) const fn contract(&self) -> &'a Contract {
+        self.contract
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { standing: &self.standing, walls: &self.walls }
+    }
+
+    fn telemetry(&self) -> Telemetry<'_> {
+        Telemetry::new(self.rendered, self.contract)
+    }
+
+    /// The line at fault on the way of telemetry, or the wall that it does not pass.
+    fn telemetry_blame(&self, tenant: &Tenant, signal: Signal) -> Option<Blame> {
+        let telemetry = self.telemetry();
+        let wall = RefCell::new(None);
+        let reaches = |hop: &Hop| {
+            let answer = self.ground().hop(hop);
+            if matches!(answer, Reaches::No(_)) && wall.borrow().is_none() {
+                *wall.borrow_mut() = self.ground().hop_blame(hop);
+            }
+            answer
+        };
+        let _seen = telemetry.deliver(tenant, signal, &reaches);
+        wall.take().or_else(|| telemetry.blame(tenant, signal))
+    }
+
+    fn answer(&self, telemetry: &Telemetry<'_>, probe: &Probe) -> Observation {
+        let reaches = |hop: &Hop| self.ground().hop(hop);
+        match probe {
+            Probe::Reach(probe) => self.ground().observe(probe),
+            Probe::Secret(probe) => self.vault.answer(probe),
+            Probe::Deliver(DeliverProbe { tenant, signal }) => telemetry
+                .deliver(tenant, *signal, &reaches)
+                .map_or_else(unknown, Observation::Deliver),
+            Probe::Access(AccessProbe { store }) => {
+                telemetry.access(*store, &reaches).map_or_else(unknown, Observation::Access)
+            }
+        }
+    }
+}
+
+fn unknown(not_judged: NotJudged) -> Observation {
+    Observation::Failed { detail: format!("{}: {}", not_judged.subject, not_judged.reason) }
+}
+
+impl Cluster for OfflineCluster<'_> {
+    fn backend(&self) -> Backend {
+        Backend::Offline
+    }
+
+    fn capability(&self, kind: ProbeKind) -> Capability {
+        match kind {
+            ProbeKind::Object => {
+                Capability::No { reason: "the files hold no state of objects".to_string() }
+            }
+            _ => Capability::Yes,
+        }
+    }
+
+    async fn prepare(
+        &self,
+        _contract: &Contract,
+        _deadline: Deadline,
+    ) -> Result<Inventory, ObserveError> {
+        Ok(self.standing.inventory())
+    }
+
+    async fn observe(
+        &self,
+        batch: &ProbeBatch,
+        _deadline: Deadline,
+    ) -> Result<Vec<Observation>, ObserveError> {
+        let telemetry = self.telemetry();
+        Ok(batch.probes.iter().map(|probe| self.answer(&telemetry, probe)).collect())
+    }
+
+    fn blame(&self, probe: &Probe) -> Option<Blame> {
+        match probe {
+            Probe::Reach(probe) => self.ground().blame(probe),
+            Probe::Deliver(probe) => self.telemetry_blame(&probe.tenant, probe.signal),
+            Probe::Access(probe) => self.telemetry().blame_access(probe.store),
+            Probe::Secret(_) => None,
+        }
+    }
+
+    async fn conclude(&self, _deadline: Deadline) -> Result<(), ObserveError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! The offline backend: every question answered from rendered files.
+//!
+//! ```text
+//! Rendered ─► standing (pods, services) ─┬─► walls (policies) ─► reach
+//!                 surroundings ──────────┘          └──────────► telemetry, secret
+//! ```
+//!
+//! It models what Flux, the network plugin and the collector do; `partywall agree` holds it
+//! against a real cluster, square by square.
+
+mod backend;
+mod blind;
+mod explain;
+mod reach;
+mod standing;
+mod walls;
+mod workload;
+
+pub use backend::OfflineCluster;
+pub use explain::{Explained, ExplainedLine, ExplainedSide};
+pub use standing::Surroundings;
+pub use walls::REFUSED_POLICY;
+pub(crate) use walls::{Place, Walls};
