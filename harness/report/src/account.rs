@@ -36,6 +36,8 @@ pub struct Account {
     pub leaks: usize,
     /// Defects of the layout.
     pub defects: usize,
+    /// What a backend met and could not judge.
+    pub not_judged: usize,
 }
 
 /// Why a run is no result.
@@ -164,6 +166,7 @@ struct Books<'a> {
     ignored: BTreeSet<&'a str>,
     cells: BTreeMap<&'a str, Vec<&'a CellResult>>,
     defects: usize,
+    not_judged: usize,
     finish: Option<&'a Event>,
 }
 
@@ -203,6 +206,7 @@ impl<'a> Books<'a> {
             }
             Event::CellJudged(cell) => self.cells.entry(&cell.trial).or_default().push(cell),
             Event::DefectFound(_) => self.defects += 1,
+            Event::NotJudged(_) => self.not_judged += 1,
             Event::RunFinished { .. } => self.finish = Some(event),
         }
         Ok(())
@@ -294,7 +298,8 @@ impl<'a> Books<'a> {
         }
         let is_proven =
             |verdict: &Verdict| matches!(verdict, Verdict::Holds { .. } | Verdict::Recorded { .. });
-        if *exit == 0 && (self.defects > 0 || !self.verdicts().all(is_proven)) {
+        let is_whole = self.defects == 0 && self.not_judged == 0;
+        if *exit == 0 && !(is_whole && self.verdicts().all(is_proven)) {
             return Err(AccountError::ExitTooMild);
         }
         account.probes = account.probes.saturating_add(*probes);
@@ -315,6 +320,7 @@ impl<'a> Books<'a> {
         account.trials_planned += self.planned.len();
         account.trials_ignored += self.ignored.len();
         account.defects += self.defects;
+        account.not_judged += self.not_judged;
         for verdict in self.verdicts() {
             match verdict {
                 Verdict::Holds { .. } => account.trials_held += 1,

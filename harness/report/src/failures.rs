@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_core::event::{CellResult, Defect};
+use partywall_core::event::{Blame, CellResult, Defect};
 use partywall_core::source::SourceLocation;
 use partywall_core::verdict::Verdict;
 
@@ -19,6 +19,7 @@ pub(crate) struct Failure {
     pub trial: String,
     /// The same without its backend.
     pub short: String,
+    pub scenario: String,
     /// `violated` or `undetermined`.
     pub word: &'static str,
     pub claim: String,
@@ -38,7 +39,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn of(trial: &TrialView<'_>) -> Self {
+    fn of(trial: &TrialView<'_>, is_offline: bool) -> Self {
         let worst = worst_cell(trial);
         let verdict = worst.map_or(trial.verdict, |cell| &cell.verdict);
         let blame = trial.blame;
@@ -46,16 +47,19 @@ impl Failure {
             Verdict::Undetermined { .. } => "evidence is missing; no line of the layout is blamed",
             _ => "no line of the layout is known to cause it",
         };
+        // What the files let through needs no control that shows that anything was sent.
+        let has_controls = !is_offline || !matches!(trial.verdict, Verdict::Violated { .. });
         Self {
             trial: clean(trial.name),
             short: clean(short_name(trial.name)),
+            scenario: clean(trial.scenario),
             word: trial.verdict.word(),
             claim: clean(trial.claim),
             expected: worst.map(|cell| expectation(&cell.expect)).unwrap_or_default(),
             seen: seen(verdict, worst),
             cell: worst.map(who_asked_whom).unwrap_or_default(),
             others: others(trial, worst),
-            control: worst.map(|cell| clean(&cell.controls)).unwrap_or_default(),
+            control: worst.filter(|_| has_controls).map(controls).unwrap_or_default(),
             location: blame.map(|blame| clean_location(&blame.location)),
             because: blame.map_or_else(|| unblamed.to_string(), |blame| clean(&blame.because)),
             repeat: clean(trial.repeat),
@@ -97,7 +101,7 @@ pub(crate) fn failures(view: &RunView<'_>) -> Vec<Failure> {
         *turn += 1;
     }
     ordered.sort_by_key(|(key, _)| *key);
-    ordered.into_iter().map(|(_, trial)| Failure::of(trial)).collect()
+    ordered.into_iter().map(|(_, trial)| Failure::of(trial, view.is_offline())).collect()
 }
 
 /// A defect with every text as one clean line.
@@ -112,7 +116,36 @@ pub(crate) fn clean_defect(defect: &Defect) -> Defect {
     }
 }
 
-fn clean_location(location: &SourceLocation) -> SourceLocation {
+/// Defects in the order in which they were found; several of one name, as one mistake in every
+/// tenant's folder makes them, stand together.
+pub(crate) fn defects_by_kind(view: &RunView<'_>) -> Vec<Vec<Defect>> {
+    let mut kinds: Vec<Vec<Defect>> = Vec::new();
+    for defect in view.defects.iter().map(|defect| clean_defect(defect)) {
+        let is_same = |kind: &&mut Vec<Defect>| {
+            kind[0].name == defect.name && kind[0].behind == defect.behind
+        };
+        match kinds.iter_mut().find(is_same) {
+            Some(kind) => kind.push(defect),
+            None => kinds.push(vec![defect]),
+        }
+    }
+    kinds
+}
+
+/// `base/x.yaml:3 (HelmRelease a/x)`, or the object alone.
+pub(crate) fn defect_place(defect: &Defect) -> String {
+    match &defect.location {
+        Some(location) => format!("{location} ({})", defect.object),
+        None => defect.object.clone(),
+    }
+}
+
+/// A blame with every text as one clean line.
+pub(crate) fn clean_blame(blame: &Blame) -> Blame {
+    Blame { location: clean_location(&blame.location), because: clean(&blame.because) }
+}
+
+pub(crate) fn clean_location(location: &SourceLocation) -> SourceLocation {
     SourceLocation::new(clean(&location.file), location.line)
 }
 
@@ -146,6 +179,10 @@ fn who_asked_whom(cell: &CellResult) -> String {
         Some(from) => clean(&format!("{from} → {}", cell.to)),
         None => clean(&cell.to),
     }
+}
+
+fn controls(cell: &CellResult) -> String {
+    clean(&cell.controls)
 }
 
 fn others(trial: &TrialView<'_>, worst: Option<&CellResult>) -> String {

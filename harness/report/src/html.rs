@@ -3,17 +3,18 @@
 
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment};
-use partywall_core::event::Event;
+use partywall_core::event::{Event, NotJudged};
 use serde::Serialize;
 
 use crate::error::ReportError;
 use crate::failures::{clean_defect, failures};
 use crate::fold::{Keep, fold_columns, fold_groups, fold_rows, groups};
 use crate::matrix::{Matrix, matrices};
+use crate::not_judged::{by_reason, place};
 use crate::outcome::outcome;
 use crate::square::{Square, Word};
 use crate::text::{clean, counted, duration};
-use crate::view::RunView;
+use crate::view::{COMPUTED, RunView};
 
 const TEMPLATE: &str = include_str!("report.html");
 const COLUMNS_MAX: usize = 60;
@@ -61,6 +62,7 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
     environment.set_auto_escape_callback(|_name| AutoEscape::Html);
     environment.add_template("report", TEMPLATE)?;
     let ignored = view.ignored_reasons();
+    let is_offline = view.is_offline();
     let page = Page {
         word,
         sentence,
@@ -68,7 +70,7 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
         facts: facts(&view),
         cards: cards(&view),
         tables: matrices(&view).iter().map(table).collect(),
-        legend: Word::ALL.map(|word| (class(Some(word)), word.text(), word.meaning())),
+        legend: Word::ALL.map(|word| (class(Some(word)), word.text(), word.meaning(is_offline))),
         ignored: ignored.into_iter().map(|(reason, count)| (clean(reason), count)).collect(),
     };
     Ok(environment.get_template("report")?.render(Value::from(Serde(&page)))?)
@@ -77,9 +79,11 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
 fn facts(view: &RunView<'_>) -> Vec<String> {
     let mut facts = vec![counted(view.trials.len(), "trial"), counted(view.cells.len(), "cell")];
     if let Some(ending) = view.ending {
-        let probes = counted(ending.probes, "probe");
-        facts.push(format!("{} in {probes}", counted(ending.leaks, "leak")));
+        facts.push(ending.bounds());
         facts.push(duration(ending.elapsed_ms));
+    }
+    if view.is_offline() {
+        facts.push(COMPUTED.to_string());
     }
     facts
 }
@@ -101,7 +105,22 @@ fn cards(view: &RunView<'_>) -> Vec<Card> {
         let fields = failure.fields();
         Card { word: failure.word, title: failure.short, fields }
     });
-    defects.chain(of_trials).collect()
+    defects.chain(of_trials).chain(by_reason(view).iter().map(|group| unknown(group))).collect()
+}
+
+/// What was not judged for one reason.
+fn unknown(group: &[NotJudged]) -> Card {
+    let first = group.first();
+    let others: Vec<String> = group.iter().skip(1).map(place).collect();
+    let location = first.and_then(|item| item.location.as_ref());
+    let fields = [
+        ("where", location.map(ToString::to_string).unwrap_or_default()),
+        ("why", first.map(|item| item.reason.clone()).unwrap_or_default()),
+        ("also", others.join(", ")),
+    ];
+    let fields = fields.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+    let title = first.map(|item| item.subject.clone()).unwrap_or_default();
+    Card { word: "not judged", title, fields }
 }
 
 fn table(whole: &Matrix) -> Table {

@@ -2,7 +2,8 @@
 //!
 //! A violated trial is a failure of type `violated`. An undetermined one is an error of type
 //! `undetermined`, never a skipped test. Defects of the layout, and books that do not balance,
-//! are test cases of their own, so that no reader of the file alone sees green.
+//! are test cases of their own, so that no reader of the file alone sees green. What was not
+//! judged is a skipped test case with its reason.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use crate::account::account;
 use crate::error::ReportError;
 use crate::failures::{Failure, clean_defect, failures};
+use crate::not_judged::{by_reason, place};
 use crate::text::clean;
 use crate::view::{RunView, TrialView, topic, topics};
 
@@ -26,6 +28,7 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
     }
     report.add_test_suites(run_suite(events));
     report.add_test_suites(layout_suite(&view));
+    report.add_test_suites(not_judged_suite(&view));
     report.add_test_suites(topic_suites(&view));
     Ok(report.to_string()?)
 }
@@ -47,6 +50,22 @@ fn layout_suite(view: &RunView<'_>) -> Option<TestSuite> {
     }
     let mut suite = TestSuite::new("layout");
     suite.add_test_cases(view.defects.iter().map(|defect| defect_case(&clean_defect(defect))));
+    Some(suite)
+}
+
+/// Only where something was not judged: skipped test cases, which no reader counts as passed.
+fn not_judged_suite(view: &RunView<'_>) -> Option<TestSuite> {
+    if view.not_judged.is_empty() {
+        return None;
+    }
+    let mut suite = TestSuite::new("not judged");
+    for item in by_reason(view).iter().flatten() {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(item.reason.as_str());
+        let mut case = TestCase::new(place(item), status);
+        case.set_classname("not-judged");
+        suite.add_test_case(case);
+    }
     Some(suite)
 }
 

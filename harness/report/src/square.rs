@@ -50,9 +50,12 @@ impl Word {
         }
     }
 
-    /// For the legend.
-    pub const fn meaning(self) -> &'static str {
+    /// For the legend. Offline nothing passes: the files say what would.
+    pub const fn meaning(self, is_offline: bool) -> &'static str {
         match self {
+            Self::Leak if is_offline => "open by the files, and must not be",
+            Self::Cut if is_offline => "promised, and closed by the files",
+            Self::Ok if is_offline => "holds by the files",
             Self::Leak => "traffic passes that must not",
             Self::Cut => "promised traffic does not pass",
             Self::Fail => "claim disproven",

@@ -134,6 +134,21 @@ fn pieces(word: &str, max: usize) -> Vec<String> {
     pieces
 }
 
+/// The text with whole words replaced; a word is what a Kubernetes name can be.
+pub(crate) fn replace_words<'a>(text: &str, with: impl Fn(&str) -> Option<&'a str>) -> String {
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_name = is_of_name(first);
+        let end = rest.find(|c| is_of_name(c) != is_name).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        replaced.push_str(with(part).unwrap_or(part));
+        rest = after;
+    }
+    replaced
+}
+
 /// `12,345`.
 pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
@@ -153,8 +168,11 @@ pub(crate) fn counted(number: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(number))
 }
 
-/// `9.8 s`, `2 min 5 s`.
+/// `85 ms`, `9.8 s`, `2 min 5 s`.
 pub(crate) fn duration(milliseconds: u64) -> String {
+    if milliseconds < 1000 {
+        return format!("{milliseconds} ms");
+    }
     let seconds = milliseconds / 1000;
     if seconds >= 120 {
         return format!("{} min {} s", seconds / 60, seconds % 60);
@@ -210,7 +228,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case(0, "0.0 s")]
+    #[case(85, "85 ms")]
+    #[case(1000, "1.0 s")]
     #[case(9_870, "9.8 s")]
     #[case(125_000, "2 min 5 s")]
     fn says_how_long(#[case] milliseconds: u64, #[case] text: &str) {

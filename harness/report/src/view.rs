@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use partywall_core::event::{Blame, CellResult, Defect, Event};
+use partywall_core::cluster::Backend;
+use partywall_core::event::{Blame, CellResult, Defect, Event, NotJudged};
 use partywall_core::exit::Exit;
 use partywall_core::verdict::Verdict;
 
-use crate::text::thousands;
+use crate::text::{counted, thousands};
 
 /// The events of one run, or of several that were merged.
 #[derive(Default)]
@@ -23,21 +24,70 @@ pub(crate) struct RunView<'a> {
     pub ignored: Vec<(&'a str, &'a str)>,
     /// Defects in the order in which they were found.
     pub defects: Vec<&'a Defect>,
+    /// What a backend met and could not judge.
+    pub not_judged: Vec<&'a NotJudged>,
     /// Every cell, also of trials that never ended.
     pub cells: Vec<&'a CellResult>,
     /// How the run ended; `None` where it did not.
     pub ending: Option<Ending>,
-    starts: usize,
+    /// Every start, in order.
+    pub starts: Vec<Start<'a>>,
     ends: usize,
+    /// Denied cells of the run that is being read.
+    denied: usize,
+}
+
+/// How a run began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start<'a> {
+    pub backend: Backend,
+    pub layout: &'a str,
+    pub commit: Option<&'a str>,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ending {
-    pub probes: usize,
-    pub leaks: usize,
+    /// What was sent to a cluster, and how much of it leaked.
+    pub sent: Bound,
+    /// Denied squares that were computed from files, and how many of them are open.
+    pub computed: Bound,
     pub elapsed_ms: u64,
     pub exit: u8,
+}
+
+/// So many of so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub leaks: usize,
+    pub of: usize,
+}
+
+impl Bound {
+    fn add(&mut self, leaks: usize, of: usize) {
+        self.leaks = self.leaks.saturating_add(leaks);
+        self.of = self.of.saturating_add(of);
+    }
+}
+
+impl Ending {
+    pub fn leaks(&self) -> usize {
+        self.sent.leaks.saturating_add(self.computed.leaks)
+    }
+
+    /// `0 leaks in 592 probes`. Nothing is sent offline, so it is said in other words there.
+    pub fn bounds(&self) -> String {
+        let Bound { leaks, of } = self.sent;
+        let sent = format!("{} in {}", counted(leaks, "leak"), counted(of, "probe"));
+        let Bound { leaks, of } = self.computed;
+        let squares = counted(of, "denied square");
+        let computed = format!("{} of {squares} open by the files", thousands(leaks));
+        match (self.sent == Bound::default(), self.computed == Bound::default()) {
+            (_, true) => sent,
+            (true, _) => computed,
+            _ => format!("{sent}; {computed}"),
+        }
+    }
 }
 
 /// A judged trial with its cells.
@@ -45,6 +95,7 @@ pub(crate) struct TrialView<'a> {
     pub name: &'a str,
     pub claim: &'a str,
     pub scenario: &'a str,
+    pub tenant: Option<&'a str>,
     pub verdict: &'a Verdict,
     pub elapsed_ms: u64,
     pub blame: Option<&'a Blame>,
@@ -62,15 +113,16 @@ impl<'a> RunView<'a> {
                 Event::RunStarted { .. } => view.start(event),
                 Event::TrialIgnored { trial, reason } => view.ignored.push((trial, reason)),
                 Event::DefectFound(defect) => view.defects.push(defect),
-                Event::CellJudged(cell) => cells.push(((view.starts, cell.trial.as_str()), cell)),
+                Event::NotJudged(not_judged) => view.not_judged.push(not_judged),
+                Event::CellJudged(cell) => {
+                    view.denied += usize::from(cell.expect == "denied");
+                    cells.push(((view.starts.len(), cell.trial.as_str()), cell));
+                }
                 Event::TrialFinished { trial, .. } => {
-                    trials.insert((view.starts, trial.as_str()), view.trials.len());
+                    trials.insert((view.starts.len(), trial.as_str()), view.trials.len());
                     view.finish_trial(event);
                 }
-                Event::RunFinished { probes, leaks, elapsed_ms, exit, .. } => {
-                    let (probes, leaks, exit) = (*probes, *leaks, *exit);
-                    view.end(Ending { probes, leaks, elapsed_ms: *elapsed_ms, exit });
-                }
+                Event::RunFinished { .. } => view.end(event),
             }
         }
         for (key, cell) in cells {
@@ -86,10 +138,11 @@ impl<'a> RunView<'a> {
         let Event::RunStarted { backend, layout, commit, tenants, .. } = event else {
             return;
         };
-        if self.starts == 0 {
+        if self.starts.is_empty() {
             self.layout = layout;
         }
-        self.starts += 1;
+        self.denied = 0;
+        self.starts.push(Start { backend: *backend, layout, commit: commit.as_deref() });
         let short = |commit: &String| commit.chars().take(12).collect::<String>();
         let commit = commit.as_ref().map(|commit| format!(" @ {}", short(commit)));
         let subject = format!("{backend} · {layout}{}", commit.unwrap_or_default());
@@ -105,7 +158,15 @@ impl<'a> RunView<'a> {
 
     fn finish_trial(&mut self, event: &'a Event) {
         let Event::TrialFinished {
-            trial, claim, scenario, verdict, elapsed_ms, blame, repeat, ..
+            trial,
+            claim,
+            scenario,
+            tenant,
+            verdict,
+            elapsed_ms,
+            blame,
+            repeat,
+            ..
         } = event
         else {
             return;
@@ -114,6 +175,7 @@ impl<'a> RunView<'a> {
             name: trial,
             claim,
             scenario,
+            tenant: tenant.as_deref(),
             verdict,
             elapsed_ms: *elapsed_ms,
             blame: blame.as_ref(),
@@ -122,18 +184,42 @@ impl<'a> RunView<'a> {
         });
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, event: &'a Event) {
+        let Event::RunFinished { probes, leaks, elapsed_ms, exit, .. } = event else {
+            return;
+        };
         self.ends += 1;
+        let is_offline = self.starts.last().is_some_and(|start| start.backend == Backend::Offline);
         let total = self.ending.get_or_insert_default();
-        total.probes = total.probes.saturating_add(ending.probes);
-        total.leaks = total.leaks.saturating_add(ending.leaks);
-        total.elapsed_ms = total.elapsed_ms.saturating_add(ending.elapsed_ms);
-        total.exit = graver(total.exit, ending.exit);
+        match is_offline {
+            true => total.computed.add(*leaks, self.denied),
+            false => total.sent.add(*leaks, *probes),
+        }
+        total.elapsed_ms = total.elapsed_ms.saturating_add(*elapsed_ms);
+        total.exit = graver(total.exit, *exit);
     }
 
     /// Whether every run that began also ended.
     pub fn is_complete(&self) -> bool {
-        self.starts > 0 && self.starts == self.ends
+        !self.starts.is_empty() && self.starts.len() == self.ends
+    }
+
+    /// Whether everything was computed from files, so that nothing was sent to anybody.
+    pub fn is_offline(&self) -> bool {
+        let mut starts = self.starts.iter();
+        !self.starts.is_empty() && starts.all(|start| start.backend == Backend::Offline)
+    }
+
+    /// `12 hold, 3 violated`, for all of so many trials.
+    pub fn tally(&self) -> String {
+        let all = counted(self.trials.len() + self.ignored.len(), "trial");
+        let parts: Vec<String> = self.counts().into_iter().map(|(_, text)| text).collect();
+        format!("{all}: {}", parts.join(", "))
+    }
+
+    /// Where everything is that a report had no room for.
+    pub fn whole(&self) -> &'static str {
+        if self.is_offline() { "see `--format json`" } else { "see reports/junit.xml" }
     }
 
     /// How many trials came to each verdict that occurs, as `12 hold`, with the verdict's word.
@@ -215,9 +301,13 @@ pub(crate) fn exit_of(code: u8) -> Option<Exit> {
     ALL.into_iter().find(|exit| exit.code() == code)
 }
 
+/// What the proof of an offline run is worth.
+pub(crate) const COMPUTED: &str = "computed from the files; no cluster was asked";
+
 /// What an exit code means, as a headline and a sentence.
-pub(crate) const fn meaning(exit: Option<Exit>) -> (&'static str, &'static str) {
+pub(crate) const fn meaning(exit: Option<Exit>, is_offline: bool) -> (&'static str, &'static str) {
     match exit {
+        Some(Exit::Holds) if is_offline => ("HOLDS", "every claim holds by the files"),
         Some(Exit::Holds) => ("HOLDS", "every claim is proven"),
         Some(Exit::Violated) => ("VIOLATED", "at least one claim is disproven"),
         Some(Exit::Usage) => ("NO RESULT", "the input cannot be used"),

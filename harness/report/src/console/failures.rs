@@ -4,12 +4,12 @@ use partywall_core::event::Defect;
 
 use super::paint::{Tone, tone_of};
 use super::render::ConsoleOptions;
-use crate::failures::{Failure, clean_defect, failures as failures_of};
+use crate::failures::{Failure, defect_place, defects_by_kind, failures as failures_of};
 use crate::text::{counted, cut, fit, pad, wrap};
 use crate::view::RunView;
 
 /// Lines of all failures that are shown in full, and of all defects.
-const SCREEN_LINES: usize = 46;
+pub(super) const SCREEN_LINES: usize = 46;
 /// Names of failures that are not shown in full.
 const NAMES_MAX: usize = 6;
 /// Other places of one defect.
@@ -35,7 +35,7 @@ pub(super) fn failures(view: &RunView<'_>, options: &ConsoleOptions) -> Vec<Stri
         lines.extend(block);
         shown += 1;
     }
-    lines.extend(the_rest(&failures[shown..], options));
+    lines.extend(the_rest(&failures[shown..], view, options));
     lines
 }
 
@@ -43,11 +43,11 @@ fn does(count: usize, noun: &str) -> String {
     format!("{} do{}", counted(count, noun), if count == 1 { "es" } else { "" })
 }
 
-fn the_rest(rest: &[Failure], options: &ConsoleOptions) -> Vec<String> {
+fn the_rest(rest: &[Failure], view: &RunView<'_>, options: &ConsoleOptions) -> Vec<String> {
     if rest.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), format!("and {} more, see reports/junit.xml", rest.len())];
+    let mut lines = vec![String::new(), format!("and {} more, {}", rest.len(), view.whole())];
     for failure in rest.iter().take(NAMES_MAX) {
         let name = fit(&failure.short, options.width.saturating_sub(INDENT + 14));
         lines.push(format!("{}{}  {name}", " ".repeat(INDENT), word(failure, options)));
@@ -95,11 +95,11 @@ fn cause(failure: &Failure, options: &ConsoleOptions) -> Vec<String> {
     lines
 }
 
-fn room(options: &ConsoleOptions) -> usize {
+pub(super) fn room(options: &ConsoleOptions) -> usize {
     options.width.saturating_sub(INDENT + LABEL)
 }
 
-fn field(label: &str, texts: &[String], options: &ConsoleOptions) -> Vec<String> {
+pub(super) fn field(label: &str, texts: &[String], options: &ConsoleOptions) -> Vec<String> {
     let label = options.colour.paint(Tone::Quiet, &pad(label, LABEL));
     let margin = " ".repeat(LABEL);
     let lines = texts.iter().enumerate();
@@ -124,27 +124,13 @@ pub(super) fn defects(view: &RunView<'_>, options: &ConsoleOptions) -> Vec<Strin
         if lines.len() + block.len() > SCREEN_LINES {
             lines.push(String::new());
             let rest: usize = kinds[place..].iter().map(Vec::len).sum();
-            lines.push(format!("and {rest} more, see reports/junit.xml"));
+            lines.push(format!("and {rest} more, {}", view.whole()));
             break;
         }
         lines.push(String::new());
         lines.extend(block);
     }
     lines
-}
-
-fn defects_by_kind(view: &RunView<'_>) -> Vec<Vec<Defect>> {
-    let mut kinds: Vec<Vec<Defect>> = Vec::new();
-    for defect in view.defects.iter().map(|defect| clean_defect(defect)) {
-        let is_same = |kind: &&mut Vec<Defect>| {
-            kind[0].name == defect.name && kind[0].behind == defect.behind
-        };
-        match kinds.iter_mut().find(is_same) {
-            Some(kind) => kind.push(defect),
-            None => kinds.push(vec![defect]),
-        }
-    }
-    kinds
 }
 
 fn defect_block(kind: &[Defect], options: &ConsoleOptions) -> Vec<String> {
@@ -169,20 +155,17 @@ fn defect_block(kind: &[Defect], options: &ConsoleOptions) -> Vec<String> {
         let text = format!("behind {behind}: seen once that one was mended in a scratch commit");
         add("hidden", &[cut(&text, room(options))]);
     }
-    add("also", &also(others, options));
+    let places: Vec<String> = others.iter().map(defect_place).collect();
+    add("also", &also(&places, options));
     lines
 }
 
-/// Where else the same defect is, one place a line.
-fn also(others: &[Defect], options: &ConsoleOptions) -> Vec<String> {
-    let place = |defect: &Defect| match &defect.location {
-        Some(location) => format!("{location} ({})", defect.object),
-        None => defect.object.clone(),
-    };
-    let shown = others.iter().take(PLACES_MAX);
-    let mut lines: Vec<String> = shown.map(|defect| cut(&place(defect), room(options))).collect();
-    if others.len() > PLACES_MAX {
-        lines.push(format!("and {} more", others.len() - PLACES_MAX));
+/// Where else the same is to be found, one place a line.
+pub(super) fn also(places: &[String], options: &ConsoleOptions) -> Vec<String> {
+    let shown = places.iter().take(PLACES_MAX);
+    let mut lines: Vec<String> = shown.map(|place| cut(place, room(options))).collect();
+    if places.len() > PLACES_MAX {
+        lines.push(format!("and {} more", places.len() - PLACES_MAX));
     }
     lines
 }

@@ -52,7 +52,11 @@ pub(super) fn matrix(whole: &Matrix, options: &ConsoleOptions) -> Vec<String> {
 }
 
 /// What the words mean, for those that occur.
-pub(super) fn legend(matrices: &[Matrix], options: &ConsoleOptions) -> Vec<String> {
+pub(super) fn legend(
+    matrices: &[Matrix],
+    is_offline: bool,
+    options: &ConsoleOptions,
+) -> Vec<String> {
     let mut total = Square::default();
     for matrix in matrices {
         total.add(&matrix.total());
@@ -61,7 +65,7 @@ pub(super) fn legend(matrices: &[Matrix], options: &ConsoleOptions) -> Vec<Strin
     if words.is_empty() {
         return Vec::new();
     }
-    let entry = |word: &Word| format!("{} {}", word.text(), word.meaning());
+    let entry = |word: &Word| format!("{} {}", word.text(), word.meaning(is_offline));
     let mut entries: Vec<String> = words.iter().map(entry).collect();
     let is_asked = |square: &Square| square.word().is_some();
     if !matrices.iter().flat_map(|matrix| matrix.squares.iter().flatten()).all(is_asked) {

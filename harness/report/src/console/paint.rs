@@ -13,7 +13,7 @@ pub enum Colour {
 
 /// What a colour is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Good,
     Bad,
     Unsure,
@@ -23,7 +23,7 @@ pub(super) enum Tone {
 
 impl Colour {
     /// The text in this tone. Widths are measured before this.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Good => "32",
             Tone::Bad => "1;31",
@@ -39,7 +39,7 @@ impl Colour {
 }
 
 /// The tone of a verdict's word.
-pub(super) fn tone_of(word: &str) -> Tone {
+pub(crate) fn tone_of(word: &str) -> Tone {
     match word {
         "holds" => Tone::Good,
         "violated" => Tone::Bad,

@@ -4,6 +4,7 @@ use partywall_core::event::Event;
 
 use super::failures::{defects, failures};
 use super::matrix::{legend, matrix};
+use super::not_judged::not_judged;
 use super::paint::{Colour, Tone};
 use super::summary::summary;
 use crate::matrix::matrices;
@@ -24,16 +25,17 @@ pub struct ConsoleOptions {
     pub width: usize,
 }
 
-/// The whole report: one matrix for each topic, the layout's defects, the first trials that do
-/// not hold, and the sum.
+/// The whole report: one matrix for each topic, the layout's defects, what is not judged, the
+/// first trials that do not hold, and the sum.
 pub fn render(events: &[Event], options: &ConsoleOptions) -> String {
-    let options = ConsoleOptions { width: options.width.clamp(WIDTH_MIN, WIDTH_MAX), ..*options };
+    let options = clamped(options);
     let view = RunView::of(events);
     let matrices = matrices(&view);
     let mut sections = vec![head(&view, &options)];
     sections.extend(matrices.iter().map(|of_topic| matrix(of_topic, &options)));
-    sections.push(legend(&matrices, &options));
+    sections.push(legend(&matrices, view.is_offline(), &options));
     sections.push(defects(&view, &options));
+    sections.push(not_judged(&view, &options));
     sections.push(failures(&view, &options));
     sections.push(summary(events, &view, &options));
     let sections: Vec<String> = sections
@@ -42,6 +44,11 @@ pub fn render(events: &[Event], options: &ConsoleOptions) -> String {
         .map(|lines| lines.iter().map(|line| format!("{}\n", line.trim_end())).collect())
         .collect();
     sections.join("\n")
+}
+
+/// The same for a terminal that can be laid out for.
+pub(crate) fn clamped(options: &ConsoleOptions) -> ConsoleOptions {
+    ConsoleOptions { width: options.width.clamp(WIDTH_MIN, WIDTH_MAX), ..*options }
 }
 
 fn head(view: &RunView<'_>, options: &ConsoleOptions) -> Vec<String> {

@@ -5,8 +5,8 @@ use partywall_core::event::Event;
 use super::paint::{Tone, tone_of};
 use super::render::ConsoleOptions;
 use crate::outcome::outcome;
-use crate::text::{clean, counted, cut, duration, pad, thousands, wrap};
-use crate::view::RunView;
+use crate::text::{clean, cut, duration, pad, thousands, wrap};
+use crate::view::{COMPUTED, RunView};
 
 /// Reasons for ignoring that are shown.
 const REASONS_MAX: usize = 4;
@@ -30,12 +30,13 @@ pub(super) fn summary(
         lines.push(entry("", &format!("and {} more reasons", reasons.len() - REASONS_MAX)));
     }
     if let Some(ending) = view.ending {
-        let probes = counted(ending.probes, "probe");
-        let leaks = format!("{} in {probes}", counted(ending.leaks, "leak"));
-        let tone = if ending.leaks == 0 { Tone::Good } else { Tone::Bad };
-        let leaks = options.colour.paint(tone, &leaks);
+        let tone = if ending.leaks() == 0 { Tone::Good } else { Tone::Bad };
+        let leaks = options.colour.paint(tone, &ending.bounds());
         let (cells, took) = (thousands(view.cells.len()), duration(ending.elapsed_ms));
         lines.push(entry("cells", &format!("{cells} in {took}: {leaks}")));
+    }
+    if view.is_offline() {
+        lines.push(entry("proof", COMPUTED));
     }
     lines
 }

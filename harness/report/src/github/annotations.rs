@@ -1,10 +1,12 @@
 //! Annotations: `::error file=..,line=..::message`.
 
-use partywall_core::event::Event;
+use partywall_core::event::{Event, NotJudged};
 use partywall_core::source::SourceLocation;
 
 use crate::account::account;
 use crate::failures::{clean_defect, failures};
+use crate::not_judged::by_reason;
+use crate::place::from_repository;
 use crate::text::cut;
 use crate::view::RunView;
 
@@ -13,7 +15,10 @@ pub const ERRORS_MAX: usize = 10;
 /// The longest message; GitHub folds longer ones.
 const MESSAGE_MAX: usize = 600;
 
-/// One error.
+/// GitHub shows no more warnings of one step than these.
+pub const WARNINGS_MAX: usize = 10;
+
+/// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Annotation {
     location: Option<SourceLocation>,
@@ -21,8 +26,9 @@ struct Annotation {
     message: String,
 }
 
-/// One line for each error, first the layout's defects, then trials that do not hold; at most
-/// [`ERRORS_MAX`], and a notice if there are more. Files are named from the folder in which the
+/// One line for each error, first the layout's defects, then trials that do not hold, at most
+/// [`ERRORS_MAX`], and a notice if there are more; then a warning for each reason for which
+/// something is not judged, at most [`WARNINGS_MAX`]. Files are named from the folder in which the
 /// layout was given, if that is a relative path.
 pub fn annotations(events: &[Event]) -> String {
     let view = RunView::of(events);
@@ -41,12 +47,25 @@ pub fn annotations(events: &[Event]) -> String {
         add(&mut all, Annotation { location: failure.location, title, message });
     }
     let mut lines: Vec<String> =
-        all.iter().take(ERRORS_MAX).map(|annotation| line(annotation, view.layout)).collect();
+        all.iter().take(ERRORS_MAX).map(|annotation| line("error", annotation, &view)).collect();
     if all.len() > ERRORS_MAX {
         let more = all.len() - ERRORS_MAX;
         lines.push(format!("::notice title=partywall::and {more} more, see the step summary"));
     }
+    let unknown = by_reason(&view);
+    let unknown = unknown.iter().take(WARNINGS_MAX).filter_map(|group| warning(group));
+    lines.extend(unknown.map(|annotation| line("warning", &annotation, &view)));
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn warning(group: &[NotJudged]) -> Option<Annotation> {
+    let first = group.first()?;
+    let more = match group.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    let message = format!("{}{more}: {}", first.subject, first.reason);
+    Some(Annotation { location: first.location.clone(), title: "not judged".to_string(), message })
 }
 
 fn add(all: &mut Vec<Annotation>, annotation: Annotation) {
@@ -55,25 +74,16 @@ fn add(all: &mut Vec<Annotation>, annotation: Annotation) {
     }
 }
 
-fn line(annotation: &Annotation, layout: &str) -> String {
+fn line(level: &str, annotation: &Annotation, view: &RunView<'_>) -> String {
     let mut properties = Vec::new();
     if let Some(location) = &annotation.location {
-        properties.push(format!("file={}", property(&path(layout, &location.file))));
+        properties
+            .push(format!("file={}", property(&from_repository(view.layout, &location.file))));
         properties.push(format!("line={}", location.line));
     }
     properties.push(format!("title={}", property(&annotation.title)));
     let message = data(&cut(&annotation.message, MESSAGE_MAX));
-    format!("::error {}::{message}", properties.join(","))
-}
-
-/// The layout's files are named relative to its root, GitHub's to the repository's.
-fn path(layout: &str, file: &str) -> String {
-    let layout = layout.trim_start_matches("./").trim_end_matches('/');
-    let is_outside = layout.starts_with('/') || layout.starts_with("..");
-    if layout.is_empty() || layout == "." || is_outside {
-        return file.to_string();
-    }
-    format!("{layout}/{file}")
+    format!("::{level} {}::{message}", properties.join(","))
 }
 
 fn data(text: &str) -> String {
@@ -87,21 +97,6 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("fixtures/deployments", "base/a.yaml", "fixtures/deployments/base/a.yaml")]
-    #[case("./fixtures/", "base/a.yaml", "fixtures/base/a.yaml")]
-    #[case(".", "base/a.yaml", "base/a.yaml")]
-    #[case("/somewhere", "base/a.yaml", "base/a.yaml")]
-    #[case("../other", "base/a.yaml", "base/a.yaml")]
-    fn names_files_from_the_repository(
-        #[case] layout: &str,
-        #[case] file: &str,
-        #[case] named: &str,
-    ) {
-        assert_eq!(path(layout, file), named);
-    }
 
     #[test]
     fn escapes_what_would_end_a_command() {
@@ -111,7 +106,7 @@ mod tests {
             message: "one\n::error::two 5%".to_string(),
         };
         assert_eq!(
-            line(&annotation, "."),
+            line("error", &annotation, &RunView::default()),
             "::error file=a%2Cb%3Ac.yaml,line=3,title=100%25 %3A%3A::one%0A::error::two 5%25"
         );
     }

@@ -1,8 +1,7 @@
 //! The run for GitHub: a step summary in Markdown, and annotations at the lines to blame.
 
 mod annotations;
-mod markdown;
 mod summary;
 
-pub use annotations::{ERRORS_MAX, annotations};
+pub use annotations::{ERRORS_MAX, WARNINGS_MAX, annotations};
 pub use summary::{SUMMARY_BYTES_MAX, summary};

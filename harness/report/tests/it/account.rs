@@ -150,7 +150,12 @@ fn hide_a_defect(events: &mut Vec<Event>) {
     events.splice(1..1, defect);
 }
 
+fn hide_what_is_not_judged(events: &mut Vec<Event>) {
+    events.splice(1..1, sample::not_judged());
+}
+
 #[rstest]
+#[case::not_judged(hide_what_is_not_judged, "the run exits 0 although not every claim holds")]
 #[case::no_events(|events: &mut Vec<Event>| events.clear(), "no run was started")]
 #[case::no_start(drop_start, "no run was started")]
 #[case::late_start(

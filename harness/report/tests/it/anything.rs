@@ -1,12 +1,12 @@
 //! Whatever a cluster or a layout says, every report can be rendered and stays well-formed.
 
 use partywall_core::cluster::Backend;
-use partywall_core::event::{Blame, CellResult, Defect, Event};
+use partywall_core::event::{Blame, CellResult, Defect, Event, NotJudged};
 use partywall_core::inventory::PodName;
 use partywall_core::source::SourceLocation;
 use partywall_core::verdict::Verdict;
 use partywall_report::console::{Colour, ConsoleOptions};
-use partywall_report::{account, console, github, html, junit};
+use partywall_report::{account, console, github, html, json, junit, markdown, sarif};
 use proptest::prelude::*;
 use quick_junit::Report;
 
@@ -34,25 +34,33 @@ fn location() -> impl Strategy<Value = SourceLocation> {
     (text(), any::<u64>()).prop_map(|(file, line)| SourceLocation::new(file, line))
 }
 
+fn backend() -> impl Strategy<Value = Backend> {
+    prop_oneof![Just(Backend::Kind), Just(Backend::Offline)]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let count = any::<usize>();
     prop_oneof![
-        (text(), proptest::option::of(text()), proptest::collection::vec(text(), 0..4)).prop_map(
-            |(layout, commit, names)| Event::RunStarted {
-                version: 1,
-                backend: Backend::Kind,
+        (backend(), text(), proptest::option::of(text()), proptest::collection::vec(text(), 0..4))
+            .prop_map(|(backend, layout, commit, names)| Event::RunStarted {
+                version: 2,
+                backend,
                 layout,
                 commit,
                 tenants: names.clone(),
                 planned: names,
                 at_ms: 0,
-            }
-        ),
+            }),
         (text(), text()).prop_map(|(trial, reason)| Event::TrialIgnored { trial, reason }),
         (text(), text(), proptest::option::of(location()), proptest::option::of(text())).prop_map(
             |(name, message, location, behind)| {
                 let (summary, object) = (message.clone(), name.clone());
                 Event::DefectFound(Defect { name, summary, object, message, location, behind })
+            }
+        ),
+        (text(), text(), proptest::option::of(location())).prop_map(
+            |(subject, reason, location)| {
+                Event::NotJudged(NotJudged { subject, reason, location })
             }
         ),
         cell(),
@@ -70,7 +78,8 @@ fn cell() -> impl Strategy<Value = Event> {
         |((trial, row, column, expect), from, verdict)| {
             Event::CellJudged(CellResult {
                 trial,
-                row,
+                row: row.clone(),
+                square: row,
                 to: column.clone(),
                 column,
                 from: from.map(|name| PodName::new(name.clone(), name)),
@@ -120,8 +129,15 @@ proptest! {
         prop_assert!(summary.len() < github::SUMMARY_BYTES_MAX);
         prop_assert!(!summary.contains("<script"));
         let annotations = github::annotations(&events);
-        prop_assert!(annotations.lines().count() <= github::ERRORS_MAX + 1);
-        prop_assert!(annotations.lines().all(|line| line.starts_with("::error ") || line.starts_with("::notice ")));
+        prop_assert!(annotations.lines().count() <= github::ERRORS_MAX + 1 + github::WARNINGS_MAX);
+        let is_command = |line: &str| ["::error ", "::notice ", "::warning "].iter().any(|start| line.starts_with(start));
+        prop_assert!(annotations.lines().all(is_command));
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&json::render(&events).unwrap()).is_ok());
+        let log = sarif::render(&events).unwrap();
+        prop_assert!(serde_json::from_str::<serde_sarif::sarif::Sarif>(&log).is_ok(), "{log}");
+        let comment = markdown::render(&events);
+        prop_assert!(comment.len() < markdown::COMMENT_BYTES_MAX);
+        prop_assert!(!comment.contains("<script"));
         prop_assert!(!html::render(&events).unwrap().contains("<script"));
     }
 }

@@ -1,7 +1,7 @@
 //! A run made by hand that holds one of everything a report has to decide about.
 
 use partywall_core::cluster::Backend;
-use partywall_core::event::{Blame, CellResult, Defect, EVENT_VERSION, Event};
+use partywall_core::event::{Blame, CellResult, Defect, EVENT_VERSION, Event, NotJudged};
 use partywall_core::inventory::PodName;
 use partywall_core::source::SourceLocation;
 use partywall_core::verdict::{ProofLevel, Verdict};
@@ -20,6 +20,7 @@ const CONTROLS: &str = "same client to an allowed target: reached; \
 /// A run under construction.
 pub struct Builder {
     pub events: Vec<Event>,
+    backend: Backend,
     cells: usize,
     leaks: usize,
     planned: Vec<String>,
@@ -27,16 +28,20 @@ pub struct Builder {
 
 impl Builder {
     pub fn new(tenants: &[&str]) -> Self {
+        Self::on(Backend::Kind, tenants)
+    }
+
+    pub fn on(backend: Backend, tenants: &[&str]) -> Self {
         let started = Event::RunStarted {
             version: EVENT_VERSION,
-            backend: Backend::Kind,
+            backend,
             layout: "fixtures/deployments".to_string(),
             commit: Some("4f1c0ffee5eed0000000000000000000deadbeef".to_string()),
             tenants: tenants.iter().map(ToString::to_string).collect(),
             planned: Vec::new(),
             at_ms: 1_790_000_000_000,
         };
-        Self { events: vec![started], cells: 0, leaks: 0, planned: Vec::new() }
+        Self { events: vec![started], backend, cells: 0, leaks: 0, planned: Vec::new() }
     }
 
     /// A trial with these cells of (column, expect, verdict).
@@ -48,7 +53,8 @@ impl Builder {
         cells: Vec<(String, &str, Verdict)>,
         blame: Option<Blame>,
     ) {
-        let mut name = format!("kind::{}", scenario.replace('/', "::").replace('-', "_"));
+        let backend = self.backend;
+        let mut name = format!("{backend}::{}", scenario.replace('/', "::").replace('-', "_"));
         if let Some(tenant) = tenant {
             name.push_str(&format!("::{}", tenant.replace('-', "_")));
         }
@@ -66,6 +72,7 @@ impl Builder {
                     }
                     _ => column.clone(),
                 },
+                square: format!("{} -> {column}", tenant.unwrap_or("platform")),
                 column,
                 from,
                 expect: expect.to_string(),
@@ -84,7 +91,10 @@ impl Builder {
             cells_judged: count,
             elapsed_ms: 7_431,
             blame,
-            repeat: format!("partywall test --session partywall --trial {name}"),
+            repeat: match backend {
+                Backend::Offline => format!("partywall check --trial {name}"),
+                _ => format!("partywall test --session partywall --trial {name}"),
+            },
             trial: name,
         });
     }
@@ -305,4 +315,74 @@ pub fn green() -> Vec<Event> {
         own(&mut builder, tenant, false);
     }
     builder.finish(0)
+}
+
+/// What a backend met and could not judge: two for one reason, one without a place.
+pub fn not_judged() -> Vec<Event> {
+    let cilium = "policies of Cilium are not modelled; read them against the contract yourself";
+    let policy = |tenant: &str, line| NotJudged {
+        subject: format!("CiliumNetworkPolicy {tenant}/deny"),
+        reason: cilium.to_string(),
+        location: Some(SourceLocation::new(format!("customers/{tenant}/cilium.yaml"), line)),
+    };
+    let chart = NotJudged {
+        subject: "HelmRelease monitoring/grafana".to_string(),
+        reason: "its chart cannot be had without a network".to_string(),
+        location: None,
+    };
+    let all = [policy("customer-a", 3), policy("customer-b", 5), chart];
+    all.map(Event::NotJudged).to_vec()
+}
+
+/// A run from files alone: a leak, an unblamed cut, defects, and parts that are not judged.
+pub fn offline() -> Vec<Event> {
+    let computed = Verdict::Holds { proof: Some(ProofLevel::Computed) };
+    let mut builder = Builder::on(Backend::Offline, &TENANTS[..2]);
+    builder.ignored("offline::telemetry::log_store_needs_org", "no file says how Loki answers");
+    builder.events.extend(defects());
+    builder.events.extend(not_judged());
+    for tenant in &TENANTS[..2] {
+        let mut cells = times(8, "shared-services/gateway", "reached", &computed);
+        if *tenant == "customer-b" {
+            let dropped = Verdict::violated("expected reached, saw dropped by the files");
+            cells.extend(times(1, "observability/alloy", "reached", &dropped));
+        }
+        let claim = format!("{tenant} reaches the shared services on their contracted ports");
+        builder.trial("reach/contracted-ports", Some(tenant), &claim, cells, None);
+        let mut cells = times(6, "observability/loki", "denied", &computed);
+        if *tenant == "customer-a" {
+            let seen = "expected denied, saw reached by the files";
+            cells.extend(times(2, "customer-b/postgres", "denied", &Verdict::violated(seen)));
+        }
+        let because = "allow-from-a lets every pod of customer-a in on every port; remove it";
+        let of_layout = blame("customers/customer-b/network-policies.yaml", 58, because);
+        let claim = format!("{tenant} reaches nothing that the contract does not list");
+        let of_layout = (*tenant == "customer-a").then_some(of_layout).flatten();
+        builder.trial("isolation/platform", Some(tenant), &claim, cells, of_layout);
+    }
+    let why = Verdict::undetermined("no private key is given, so nothing can be opened");
+    let cells = times(1, "secrets", "sealed", &why);
+    let claim = "only the key of customer-b opens the files of customer-b";
+    builder.trial("secrets/own-key-only", Some("customer-b"), claim, cells, None);
+    builder.finish(1)
+}
+
+/// A run from files alone in which everything holds.
+pub fn offline_green() -> Vec<Event> {
+    let computed = Verdict::Holds { proof: Some(ProofLevel::Computed) };
+    let mut builder = Builder::on(Backend::Offline, &TENANTS[..1]);
+    let claim = "customer-a reaches nothing that the contract does not list";
+    let cells = times(6, "observability/loki", "denied", &computed);
+    builder.trial("isolation/platform", Some("customer-a"), claim, cells, None);
+    builder.finish(0)
+}
+
+/// The same, but something could not be judged.
+pub fn offline_not_whole() -> Vec<Event> {
+    let mut events = offline_green();
+    events.splice(1..1, not_judged());
+    if let Some(Event::RunFinished { exit, .. }) = events.last_mut() {
+        *exit = 4;
+    }
+    events
 }

@@ -1,7 +1,7 @@
 //! Text in Markdown that stays the text that it is.
 
 /// Text that Markdown and HTML leave alone, for a paragraph or a table's square.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -20,7 +20,7 @@ pub(super) fn escape(text: &str) -> String {
 
 /// Text in code style, whatever quotes it holds. As HTML, because a table ends a square at a
 /// bar even within backquotes.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 13);
     for character in text.chars() {
         match character {
@@ -36,8 +36,13 @@ pub(super) fn code(text: &str) -> String {
     format!("<code>{escaped}</code>")
 }
 
+/// A part that is folded until a reader asks for it.
+pub(crate) fn details(title: &str, body: &str) -> String {
+    format!("<details><summary>{title}</summary>\n\n{body}\n</details>\n")
+}
+
 /// A row of a table.
-pub(super) fn row(squares: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn row(squares: impl IntoIterator<Item = String>) -> String {
     let squares: Vec<String> = squares.into_iter().collect();
     format!("| {} |\n", squares.join(" | "))
 }

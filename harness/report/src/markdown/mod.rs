@@ -1,0 +1,8 @@
+//! The run in GitHub's Markdown: a comment on a pull request, and the same as a step summary.
+
+mod run;
+mod text;
+
+pub use run::{COMMENT_BYTES_MAX, render};
+pub(crate) use run::{SUMMARY, compose, join, place, short};
+pub(crate) use text::details;
