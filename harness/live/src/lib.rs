@@ -23,6 +23,7 @@ mod observe;
 mod pods;
 mod programs;
 mod progress;
+pub mod proving;
 mod push;
 mod random;
 mod reconcile;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use kube::Client;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
 use partywall_core::contract::Contract;
-use partywall_core::inventory::Inventory;
+use partywall_core::inventory::{Inventory, OPEN_NAMESPACE};
 use partywall_core::observation::Observation;
 use partywall_core::probe::{DeliverProbe, Probe, ProbeBatch, ProbeKind, ReachProbe};
 use tokio::sync::RwLock;
 
-use super::harness_pods::{self, OPEN_NAMESPACE};
+use super::harness_pods;
 use super::secret::Vault;
 use super::streams::Streams;
 use super::{access, deliver, inventory, reach, twin};

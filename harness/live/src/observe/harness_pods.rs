@@ -6,25 +6,14 @@ use std::time::Duration;
 
 use kube::api::DynamicObject;
 use kube::{Api, Client};
+use partywall_core::inventory::{
+    CLIENT_NAME, DECOY, HARNESS_LABEL, HARNESS_PORT, OPEN_CLIENT_NAME, OPEN_NAMESPACE,
+    OPEN_SINK_NAME,
+};
 use serde_json::json;
 
 use crate::apply::{ApplyError, apply_all};
 use crate::wait::{Poll, Wait, WaitError, until};
-
-/// The namespace without any policy.
-pub(super) const OPEN_NAMESPACE: &str = "partywall-open";
-/// The client in it.
-pub(super) const OPEN_CLIENT_NAME: &str = "open-client";
-/// The sink in it.
-pub(super) const OPEN_SINK_NAME: &str = "open-sink";
-/// The control client in a namespace of the platform.
-pub(super) const CLIENT_NAME: &str = "partywall-client";
-/// The label of everything that the harness adds to a cluster.
-pub(super) const HARNESS_LABEL: &str = "dev.partywall.harness";
-/// A port of the harness's own servers.
-const PORT: u16 = 8080;
-/// The decoy of every agent that the harness starts.
-pub(super) const DECOY: u16 = 18080;
 
 /// Pods of the harness that did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +72,7 @@ async fn missing<'a>(
 
 /// Wait until a pod's containers are ready. The pod itself may never be: twins are kept out
 /// of Services by a readiness gate.
-pub(super) async fn running(
+pub(crate) async fn running(
     client: &Client,
     namespace: &str,
     name: &str,
@@ -118,7 +107,7 @@ fn agent_pod(namespace: &str, name: &str, image: &str) -> DynamicObject {
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
             "affinity": affinity(namespace),
-            "containers": [container(image, &[PORT])],
+            "containers": [container(image, &[HARNESS_PORT])],
         },
     }))
 }
@@ -137,7 +126,7 @@ fn affinity(namespace: &str) -> serde_json::Value {
 }
 
 /// The agent as a container that listens on these ports.
-pub(super) fn container(image: &str, ports: &[u16]) -> serde_json::Value {
+pub(crate) fn container(image: &str, ports: &[u16]) -> serde_json::Value {
     let mut arguments = vec!["serve".to_string()];
     for port in ports {
         arguments.extend(["--listen".to_string(), port.to_string()]);
@@ -169,7 +158,7 @@ pub(super) fn container(image: &str, ports: &[u16]) -> serde_json::Value {
 }
 
 /// An object from its JSON.
-pub(super) fn object(value: serde_json::Value) -> DynamicObject {
+pub(crate) fn object(value: serde_json::Value) -> DynamicObject {
     // A value written in this crate always has the shape of an object; a mistake shows as an
     // object without a kind, which `apply` refuses by name.
     serde_json::from_value(value).unwrap_or_else(|_| DynamicObject {

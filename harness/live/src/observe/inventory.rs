@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as core_v1;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use partywall_agent::protocol::{Ask, Reply};
-use partywall_core::inventory::{Inventory, Node, Pod, PodName, Role, Service, ServicePort};
+use partywall_core::inventory::{
+    CLIENT_NAME, DECOY, Inventory, Node, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME, Pod,
+    PodName, Role, Service, ServicePort,
+};
 use partywall_core::port::{Port, Transport};
 
-use super::harness_pods::{CLIENT_NAME, DECOY, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME};
 use super::streams::Streams;
 use super::twin::TWIN_OF;
 use crate::apply::FIELD_MANAGER;
@@ -29,10 +32,12 @@ pub(super) async fn read(
     let pods: Api<core_v1::Pod> = Api::all(client.clone());
     let services: Api<core_v1::Service> = Api::all(client.clone());
     let nodes: Api<core_v1::Node> = Api::all(client.clone());
-    let (pods, services, nodes) = futures::try_join!(
+    let policies: Api<NetworkPolicy> = Api::all(client.clone());
+    let (pods, services, nodes, policies) = futures::try_join!(
         pods.list(&everything),
         services.list(&everything),
-        nodes.list(&everything)
+        nodes.list(&everything),
+        policies.list(&everything)
     )?;
     let in_scope = |namespace: Option<String>| namespace.is_some_and(|n| namespaces.contains(&n));
     let pods = pods.items.iter().filter(|pod| in_scope(pod.namespace()));
@@ -42,6 +47,12 @@ pub(super) async fn read(
         services: services.map(|found| service(found, &pods)).collect(),
         nodes: nodes.items.iter().filter_map(node).collect(),
         pods: pods.iter().filter_map(|found| pod(found, agent_image)).collect(),
+        policies: policies
+            .items
+            .iter()
+            .filter(|policy| in_scope(policy.namespace()))
+            .filter_map(|policy| serde_json::to_value(policy).ok())
+            .collect(),
     };
     name_twins(&mut inventory);
     Ok(inventory)

@@ -8,12 +8,12 @@
 mod access;
 mod cluster;
 mod deliver;
-mod harness_pods;
+pub(crate) mod harness_pods;
 mod inventory;
 mod reach;
 mod secret;
 mod store;
-mod streams;
+pub(crate) mod streams;
 mod twin;
 
 pub use cluster::LiveCluster;

@@ -13,6 +13,7 @@ use partywall_core::contract::{Contract, Tenant};
 use partywall_core::layout::{Layout, folder_of};
 use partywall_core::observation::{Observation, SecretObservation};
 use partywall_core::probe::{SecretAsk, SecretProbe};
+use partywall_core::source::SourceLocation;
 use serde_json::{Value, json};
 
 use super::harness_pods::object;
@@ -62,6 +63,7 @@ impl Vault<'_> {
         let expected: BTreeMap<String, BTreeMap<String, String>> = of_tenant
             .map(|expectation| (expectation.file.clone(), expectation.values.clone()))
             .collect();
+        self.must_be_of_this_commit(tenant).await?;
         let mut seen = BTreeMap::new();
         for namespace in &tenant.namespaces {
             for (name, key) in self.secrets_of_releases(namespace).await? {
@@ -73,6 +75,23 @@ impl Vault<'_> {
             return Err(format!("no HelmRelease of {} takes values from a Secret", tenant.name));
         }
         Ok(SecretObservation::Arrived { expected, seen })
+    }
+
+    /// Flux keeps what an earlier commit made when a later one cannot be built, so that a Secret
+    /// which stands there tells nothing of the commit that is judged.
+    async fn must_be_of_this_commit(&self, tenant: &Tenant) -> Result<(), String> {
+        for file in tenant.secrets.iter().flat_map(|secrets| &secrets.files) {
+            let applier = self.kustomization_of(file).await?;
+            if !condition(&applier, "Ready") || !self.is_at_commit(&applier) {
+                let namespace = applier.namespace().unwrap_or_default();
+                return Err(format!(
+                    "Kustomization {namespace}/{} did not apply this commit: what stands is of an \
+                     earlier one",
+                    applier.name_any()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Name and entry of every Secret that a HelmRelease of the namespace takes values from.
@@ -119,10 +138,28 @@ impl Vault<'_> {
         }
         let files = tenant.secrets.as_ref().map(|secrets| secrets.files.clone());
         let files = files.unwrap_or_default();
-        let files = partywall_offline::sops::openings(&layout, &files, &keys);
+        let mut files = partywall_offline::sops::openings(&layout, &files, &keys);
+        for opening in &mut files {
+            opening.strangers = self.strangers(&layout, &opening.file);
+        }
         let with_secrets = self.contract.tenants.iter().filter(|other| other.secrets.is_some());
         let tenants = with_secrets.map(|other| other.name.clone()).collect();
         Ok(SecretObservation::Openings { tenants, files })
+    }
+
+    /// Recipients of a pushed file that stand for nobody of the contract, as they were committed.
+    fn strangers(&self, layout: &Layout, file: &str) -> Vec<(SourceLocation, String)> {
+        let Some(text) = layout.files.get(file) else { return Vec::new() };
+        // A file whose recipients cannot be read was opened by nobody, which is judged already.
+        let sealed_to = partywall_offline::sops::recipients(file, text).unwrap_or_default();
+        let secrets = self.contract.tenants.iter().filter_map(|tenant| tenant.secrets.as_ref());
+        let known: Vec<&String> = secrets.flat_map(|secrets| &secrets.recipients).collect();
+        let committed = |fresh: &String| {
+            let mut pairs = self.session.recipients.iter();
+            pairs.find(|(_, one)| *one == fresh).map_or(fresh.clone(), |(before, _)| before.clone())
+        };
+        let named = sealed_to.into_iter().map(|one| (one.location, committed(&one.key)));
+        named.filter(|(_, key)| !known.contains(&key)).collect()
     }
 
     /// The private key that stands for the tenant's in this session: what its key Secret holds

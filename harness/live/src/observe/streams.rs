@@ -18,21 +18,21 @@ const AT_ONCE: usize = 64;
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
 
 /// Open streams by pod.
-pub(super) struct Streams {
+pub(crate) struct Streams {
     client: Client,
     idle: Mutex<HashMap<PodName, AgentStream>>,
 }
 
 /// The answers of one pod in the order of its questions; an answer that was lost says why.
-pub(super) type Answers = Vec<Result<Reply, String>>;
+pub(crate) type Answers = Vec<Result<Reply, String>>;
 
 impl Streams {
-    pub(super) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self { client, idle: Mutex::new(HashMap::new()) }
     }
 
     /// Ask many pods at once.
-    pub(super) async fn ask_all(
+    pub(crate) async fn ask_all(
         &self,
         questions: BTreeMap<PodName, Vec<Ask>>,
         limit: Duration,
@@ -45,7 +45,7 @@ impl Streams {
     }
 
     /// Ask one pod one question.
-    pub(super) async fn ask_one(
+    pub(crate) async fn ask_one(
         &self,
         pod: &PodName,
         ask: Ask,
