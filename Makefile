@@ -6,12 +6,17 @@ PARTYWALL = cargo run --quiet --locked --package partywall --
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: check
+check: ## Judge the reference layout from its files: no Docker, no cluster
+	$(PARTYWALL) check
+
 .PHONY: e2e
 e2e: ## The main job: set up what is missing, bring up, test, run the mutants, tear down
 	$(PARTYWALL) e2e --run 'cargo test --locked --package partywall-scenarios --test conformance'
 
 .PHONY: test
 test: ## Unit tests and everything that needs no cluster
+	$(PARTYWALL) images build kustomize helm
 	cargo test --locked --workspace
 	cd kind-config/modules/git-server && go test .
 
@@ -36,6 +41,19 @@ conformance: ## Judge every claim on the session's cluster
 .PHONY: mutants
 mutants: ## Show on the session's cluster that every claim can go red
 	$(PARTYWALL) mutants
+
+.PHONY: agree
+agree: ## Hold the files' answers against the session's cluster: every layout, every mutant, 300 generated policies
+	$(PARTYWALL) agree --all
+	PARTYWALL_LIVE=1 cargo test --locked --package partywall --test evaluator
+
+.PHONY: fuzz
+fuzz: ## Feed every loader hostile input, a minute each
+	cd fuzz && for target in contract scenario sops layout; do \
+		cargo run --release --locked --bin $$target -- -create_missing_dirs=1 -artifact_prefix=artifacts/ -max_len=65536 \
+			-timeout=10 -rss_limit_mb=1024 -max_total_time=60 corpus/$$target ../fixtures/deployments ../fixtures/layouts ../scenarios \
+			|| exit 1; \
+	done
 
 .PHONY: live
 live: ## Longer: interrupted, foreign and broken clusters; a cluster made from a registry

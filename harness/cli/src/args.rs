@@ -23,6 +23,16 @@ pub struct Arguments {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Judge the claims from the files alone: no Docker, no cluster
+    Check(Check),
+    /// Say which rules allow or deny, with the line of each
+    Explain(Explain),
+    /// What a change opens and closes
+    Diff(Diff),
+    /// Put every trial to the files and to the session, and list where they disagree
+    Agree(Agree),
+    /// Draft a contract from a layout
+    Init(Init),
     /// Build a kind cluster with Flux and a Git server, and let Flux apply the layout
     Up(Up),
     /// Remove everything that `up` made, and nothing else
@@ -80,6 +90,130 @@ pub enum ImageSource {
     Bundle,
     /// Published references of kind-config/images.lock
     Registry,
+}
+
+/// Where a layout is read without a cluster.
+#[derive(Clone, Debug, Args)]
+pub struct FilesArgs {
+    /// The layout: a folder, with `partywall.yaml` at its root
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    /// Private age keys (`*.agekey`); without a key its files are judged by their recipients
+    #[arg(long, value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
+    /// Which cluster of several, by its `gotk-sync.yaml`
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<String>,
+    /// Render everything anew
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub files: FilesArgs,
+    /// A Git revision; else the working tree
+    #[arg(long, value_name = "REVISION")]
+    pub rev: Option<String>,
+    /// Only trials whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// A folder of further scenarios, `<topic>/<claim>.yaml`
+    #[arg(long, value_name = "FOLDER")]
+    pub scenarios: Option<PathBuf>,
+    /// List the trials and stop
+    #[arg(long)]
+    pub list: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value = "console")]
+    pub format: Format,
+    /// Also write events and reports here
+    #[arg(long, value_name = "FOLDER")]
+    pub reports: Option<PathBuf>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+examples:
+  partywall explain customer-a/open-webui shared-services/gateway:8000
+  partywall explain customer-a/open-webui customer-b
+  partywall explain customer-a/open-webui 203.0.113.10:443/TCP
+  partywall explain secret customer-a/open-webui-secrets
+  partywall explain org customer-a")]
+pub struct Explain {
+    /// NAMESPACE/WORKLOAD or ENDPOINT; or `secret`; or `org`
+    pub from: String,
+    /// NAMESPACE[/WORKLOAD], an endpoint or an address, with `:PORT[/UDP]` if one port is meant;
+    /// or NAMESPACE/NAME of the Secret; or the tenant
+    pub to: String,
+    /// The layout: a folder, with `partywall.yaml` at its root
+    #[arg(long, value_name = "FOLDER")]
+    pub layout: Option<PathBuf>,
+    /// A Git revision; else the working tree
+    #[arg(long, value_name = "REVISION")]
+    pub rev: Option<String>,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// `BASE..HEAD`; HEAD may be left out for the working tree: `main..`
+    #[arg(value_name = "BASE..HEAD")]
+    pub range: String,
+    /// The layout: a folder, with `partywall.yaml` at its root
+    #[arg(long, value_name = "FOLDER")]
+    pub layout: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// `agree`.
+#[derive(Debug, Args)]
+pub struct Agree {
+    /// Only mutants whose name contains this; `reference` and `first-draft` name the layouts
+    pub filter: Option<String>,
+    #[command(flatten)]
+    pub name: Name,
+    /// Also every mutant of fixtures/mutants, and the first draft
+    #[arg(long)]
+    pub all: bool,
+    /// The ledger of squares that Kubernetes leaves to the implementation
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    #[command(flatten)]
+    pub layout: LayoutArgs,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The layout: a folder
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub path: PathBuf,
+    /// Write `partywall.yaml` into the layout instead of printing it; never over an existing one
+    #[arg(long)]
+    pub write: bool,
+    /// Which cluster of several, by its `gotk-sync.yaml`
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<String>,
+}
+
+/// Formats of answers that are no reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For a terminal
+    Text,
+    /// For a pull request's comment
+    Markdown,
+    /// For a program
+    Json,
 }
 
 /// `up`.
@@ -227,6 +361,12 @@ pub enum Format {
     Junit,
     /// A GitHub step summary in Markdown
     Github,
+    /// For a pull request's comment
+    Markdown,
+    /// For a program
+    Json,
+    /// For code scanning
+    Sarif,
 }
 
 /// `diagnose`.
@@ -245,4 +385,7 @@ pub struct Bench {
     /// Also build the bundle from nothing (30 to 45 minutes)
     #[arg(long)]
     pub bundle: bool,
+    /// Only what needs no cluster
+    #[arg(long, conflicts_with = "bundle")]
+    pub files: bool,
 }

@@ -4,11 +4,13 @@
 //! The library part exists for the conformance trials (`scenarios/tests/conformance.rs`),
 //! which run the same code under a test runner.
 
+mod agreement;
 mod args;
 mod bundle;
 mod commands;
 mod failure;
 mod machine;
+mod offline;
 mod paths;
 mod print;
 mod progress;

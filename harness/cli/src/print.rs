@@ -1,18 +1,19 @@
 //! The one place that prints: results to standard output, everything else to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+use std::io::{Write, stderr, stdout};
 
 /// A result that a person or another program wants.
 pub fn result(text: &str) {
-    println!("{}", text.trim_end_matches('\n'));
+    // Whoever reads may stop early, as `head` does; that is no failure of ours.
+    let _written = writeln!(stdout().lock(), "{}", text.trim_end_matches('\n'));
 }
 
 /// What the command is doing.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let _written = writeln!(stderr().lock(), "{text}");
 }
 
 /// Why the command failed.
 pub fn error(text: &str) {
-    eprintln!("error: {text}");
+    let _written = writeln!(stderr().lock(), "error: {text}");
 }

@@ -21,7 +21,19 @@ const REFERENCE_KEYS: &str = "fixtures/keys";
 
 /// The folder that the arguments name.
 pub fn directory(arguments: &LayoutArgs) -> PathBuf {
-    arguments.layout.clone().unwrap_or_else(|| paths::root().join(REFERENCE))
+    arguments.layout.clone().unwrap_or_else(reference)
+}
+
+/// The reference layout.
+pub fn reference() -> PathBuf {
+    paths::root().join(REFERENCE)
+}
+
+/// The TEST-ONLY keys, for a layout of the fixtures.
+pub fn fixture_keys(directory: &Path) -> Option<PathBuf> {
+    let fixtures = paths::root().join("fixtures").canonicalize().ok()?;
+    let is_fixture = directory.canonicalize().is_ok_and(|place| place.starts_with(fixtures));
+    is_fixture.then(|| paths::root().join(REFERENCE_KEYS))
 }
 
 /// Load the layout that the arguments name.
@@ -69,11 +81,6 @@ fn must_be_sealed(project: &Project) -> Result<(), Failure> {
 /// The layout as the live backend pushes it. Layouts of the fixtures are opened with their own
 /// TEST-ONLY keys; a user's layout only with keys that the user names.
 pub fn layout_spec(project: &Project, keys: Option<&Path>) -> LayoutSpec {
-    let fixtures = paths::root().join("fixtures");
-    let is_fixture = project.directory.canonicalize().is_ok_and(|directory| {
-        fixtures.canonicalize().is_ok_and(|fixtures| directory.starts_with(fixtures))
-    });
-    let fixture_keys = is_fixture.then(|| paths::root().join(REFERENCE_KEYS));
     LayoutSpec {
         secrets: project.contract.tenants.iter().filter_map(TenantSecrets::of).collect(),
         repositories: project
@@ -82,7 +89,7 @@ pub fn layout_spec(project: &Project, keys: Option<&Path>) -> LayoutSpec {
             .iter()
             .map(|one| RepositorySpec { url: one.url.clone(), path: one.path.clone() })
             .collect(),
-        keys: keys.map(Path::to_path_buf).or(fixture_keys),
+        keys: keys.map(Path::to_path_buf).or_else(|| fixture_keys(&project.directory)),
         ..LayoutSpec::new(&project.directory)
     }
 }
@@ -104,16 +111,17 @@ pub fn scenarios(further: Option<&Path>) -> Result<Vec<Scenario>, Failure> {
 
 /// The trials of a layout whose name contains the filter.
 pub fn selected_trials(
+    backend: Backend,
     scenarios: &[Scenario],
     contract: &Contract,
     filter: Option<&str>,
 ) -> Result<Vec<Trial>, Failure> {
-    let all = trials(Backend::Kind, scenarios, contract);
+    let all = trials(backend, scenarios, contract);
     let fits = |trial: &Trial| filter.is_none_or(|filter| trial.name.contains(filter));
     let selected: Vec<Trial> = all.into_iter().filter(fits).collect();
     if selected.is_empty() {
         return Err(Failure::usage(format!(
-            "no trial's name contains `{}`\nhint: `partywall test --list` lists them",
+            "no trial's name contains `{}`\nhint: `--list` lists them",
             filter.unwrap_or_default()
         )));
     }

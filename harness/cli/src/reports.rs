@@ -6,10 +6,11 @@ use std::path::Path;
 use partywall_core::event::Event;
 use partywall_report::console::{Colour, ConsoleOptions};
 use partywall_report::{
-    account, console as console_report, events, github as github_report, html,
-    junit as junit_report,
+    account, console as console_report, events, github as github_report, html, json,
+    junit as junit_report, markdown, sarif,
 };
 
+use crate::args::Format;
 use crate::failure::Failure;
 use crate::{paths, print};
 
@@ -76,13 +77,30 @@ pub fn read(folder: &Path) -> Result<Vec<Event>, Failure> {
 
 /// Matrices and failures for a terminal.
 pub fn console(run: &[Event]) -> String {
+    console_report::render(run, &console_options())
+}
+
+/// Colours and width of the terminal.
+pub fn console_options() -> ConsoleOptions {
     let colour = match paths::variable("NO_COLOR") {
         Some(_) => Colour::Never,
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => Colour::Always,
         None => Colour::Never,
     };
     let width = paths::variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    console_report::render(run, &ConsoleOptions { colour, width: width.unwrap_or(110) })
+    ConsoleOptions { colour, width: width.unwrap_or(110) }
+}
+
+/// The run in a format.
+pub fn rendered(format: Format, run: &[Event]) -> Result<String, Failure> {
+    match format {
+        Format::Console => Ok(console(run)),
+        Format::Junit => junit(run),
+        Format::Github => Ok(github(run)),
+        Format::Markdown => Ok(markdown::render(run)),
+        Format::Json => json::render(run).map_err(Failure::environment),
+        Format::Sarif => sarif::render(run).map_err(Failure::environment),
+    }
 }
 
 /// JUnit XML.

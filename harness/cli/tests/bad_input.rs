@@ -172,10 +172,9 @@ fn a_scenario(#[case] rest: &str, #[case] messages: &[&str]) {
 
 #[test]
 fn a_filter_that_fits_nothing() {
-    bare(Place::new()).run(&["test", "no-such-trial"]).ends(
-        2,
-        &["error: no trial's name contains `no-such-trial`\nhint: `partywall test --list` lists"],
-    );
+    bare(Place::new())
+        .run(&["test", "no-such-trial"])
+        .ends(2, &["error: no trial's name contains `no-such-trial`\nhint: `--list` lists them"]);
 }
 
 #[rstest]

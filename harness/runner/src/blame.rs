@@ -10,19 +10,24 @@ use partywall_core::verdict::Verdict;
 
 use crate::judge::Judged;
 
-/// The line that causes a violation; `None` where the verdict is another, or no file is known
+/// The line that causes a violation, as the backend knows it or as the files let us guess; `None` where the verdict is another, or no file is known
 /// to be at fault.
 pub(crate) fn blame(
     facts: &Judged<'_>,
     trial: &Trial,
     cell: &Cell,
     verdict: &Verdict,
+    known: &dyn Fn(&Probe) -> Option<Blame>,
 ) -> Option<Blame> {
     if !matches!(verdict, Verdict::Violated { .. }) {
         return None;
     }
     let project = facts.run.project;
-    match facts.plan.batch.probes.get(cell.probe)? {
+    let probe = facts.plan.batch.probes.get(cell.probe)?;
+    if let Some(blame) = known(probe) {
+        return Some(blame);
+    }
+    match probe {
         Probe::Reach(probe) if trial.scenario.expect == Expect::Reached => {
             let endpoint = endpoint_of(facts, probe)?;
             let tenant = trial.tenant.as_deref()?;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use partywall_core::check::judge;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
-use partywall_core::event::{Defect, EVENT_VERSION, Event};
+use partywall_core::event::{Defect, EVENT_VERSION, Event, NotJudged};
 use partywall_core::exit::Exit;
+use partywall_core::inventory::Inventory;
 use partywall_core::observation::Observation;
 use partywall_core::plan::{Plan, Trial, plan};
 use partywall_core::verdict::Verdict;
@@ -29,6 +30,10 @@ pub struct Run<'a> {
     pub commit: Option<String>,
     /// Defects that were found while the layout was deployed.
     pub defects: &'a [Defect],
+    /// What the files alone tell to be wrong.
+    pub findings: &'a [Defect],
+    /// What the backend met and cannot judge.
+    pub not_judged: &'a [NotJudged],
     /// The command that repeats one trial, with `{trial}` where its name goes.
     pub repeat: &'a str,
 }
@@ -40,6 +45,8 @@ pub struct RunOutcome {
     pub events: Vec<Event>,
     /// The exit code.
     pub exit: Exit,
+    /// What stood in the cluster.
+    pub inventory: Inventory,
 }
 
 impl Run<'_> {
@@ -97,6 +104,7 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     let mut events = vec![run.started(cluster.backend(), &judged)];
     events.extend(ignored);
     events.extend(run.defects.iter().cloned().map(Event::DefectFound));
+    events.extend(run.not_judged.iter().cloned().map(Event::NotJudged));
     let inventory = cluster.prepare(&run.project.contract, PREPARE).await?;
     let plan = plan(&judged, &run.project.contract, &inventory);
     let observations = cluster.observe(&plan.batch, OBSERVE).await?;
@@ -113,11 +121,14 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
         elapsed_ms: milliseconds(elapsed),
     };
     events.extend(denied_flows(&facts).into_iter().map(Event::DefectFound));
-    let (trial_events, exit) = events_of(&facts);
+    events.extend(run.findings.iter().cloned().map(Event::DefectFound));
+    let (trial_events, exit) = events_of(&facts, &|probe| cluster.blame(probe));
     events.extend(trial_events);
-    let exit = if run.defects.is_empty() { exit } else { exit.and(Exit::Violated) };
+    let is_sound = run.defects.is_empty() && run.findings.is_empty();
+    let exit = if is_sound { exit } else { exit.and(Exit::Violated) };
+    let exit = if run.not_judged.is_empty() { exit } else { exit.and(Exit::Undetermined) };
     events.push(finished(&facts, exit, started.elapsed()));
-    Ok(RunOutcome { events, exit })
+    Ok(RunOutcome { events, exit, inventory })
 }
 
 fn judge_all(plan: &Plan, trials: &[Trial], observations: &[Observation]) -> Vec<Verdict> {

@@ -1,6 +1,6 @@
 //! From verdicts to events: every planned cell and every planned trial is reported.
 
-use partywall_core::event::{CellResult, Event};
+use partywall_core::event::{Blame, CellResult, Event};
 use partywall_core::exit::Exit;
 use partywall_core::inventory::{Inventory, Pod, PodName, Role};
 use partywall_core::observation::{Observation, Outcome};
@@ -24,7 +24,10 @@ pub(crate) struct Judged<'a> {
 }
 
 /// The events of every cell and trial, and what they come to.
-pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
+pub(crate) fn events_of(
+    facts: &Judged<'_>,
+    known: &dyn Fn(&Probe) -> Option<Blame>,
+) -> (Vec<Event>, Exit) {
     let mut events = Vec::new();
     let mut exit = Exit::Holds;
     for (index, trial) in facts.trials.iter().enumerate() {
@@ -47,7 +50,7 @@ pub(crate) fn events_of(facts: &Judged<'_>) -> (Vec<Event>, Exit) {
             cells_planned: facts.plan.cells.iter().filter(|cell| cell.trial == index).count(),
             cells_judged: cells().count(),
             elapsed_ms: facts.elapsed_ms,
-            blame: worst.and_then(|cell| blame(facts, trial, cell, &verdict)),
+            blame: worst.and_then(|cell| blame(facts, trial, cell, &verdict, known)),
             repeat: facts.run.repeat.replace("{trial}", &trial.name),
             verdict,
         });
@@ -72,11 +75,28 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         trial: trial.name.clone(),
         row: cell.row.clone(),
         column: cell.column.clone(),
+        square: square(facts, cell),
         from,
         to,
         expect: format!("{:?}", trial.scenario.expect).to_lowercase(),
         controls: controls(facts, cell),
         verdict: verdict.clone(),
+    }
+}
+
+/// What a square is on every backend.
+fn square(facts: &Judged<'_>, cell: &Cell) -> String {
+    let (row, column) = (&cell.row, &cell.column);
+    match facts.plan.batch.probes.get(cell.probe) {
+        Some(Probe::Reach(reach)) => {
+            let client = facts.inventory.pod(&reach.from);
+            // A twin is asked in the place of its original, and shares its workload's name.
+            let client = client.map_or(row.as_str(), |pod| pod.workload.as_str());
+            let (namespace, target) = (&reach.from.namespace, &reach.target);
+            let by = format!("{:?}", target.by).to_lowercase();
+            format!("{namespace}/{client} -> {} {} by {by}", target.label, target.port)
+        }
+        _ => format!("{row} -> {column}"),
     }
 }
 

@@ -8,10 +8,14 @@
 mod blame;
 mod deploy;
 mod execute;
+mod files;
 mod flows;
 mod judge;
 mod load;
 
 pub use deploy::{Deploy, Deployed, deploy_with_scratch_mends};
 pub use execute::{Run, RunOutcome, execute};
+pub use files::{
+    Files, Judgeable, Place, Rendering, draft_text, judge_files, load_files, load_keys,
+};
 pub use load::{CONTRACT_FILE, Project, ProjectError, load_project, load_scenarios};

@@ -28,6 +28,12 @@ pub enum ProjectError {
     /// A file cannot be read as what it should be.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The layout cannot be rendered at all.
+    #[error(transparent)]
+    Render(#[from] partywall_offline::render::RenderError),
+    /// The revision cannot be read.
+    #[error(transparent)]
+    Revision(#[from] partywall_offline::revision::RevisionError),
     /// The folder holds no contract.
     #[error(
         "{directory} has no {CONTRACT_FILE}\nhint: a layout states its intent in a contract at \

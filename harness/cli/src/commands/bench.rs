@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use partywall_core::Exit;
+use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
 use partywall_offline::defect::FluxObject;
@@ -11,7 +12,7 @@ use partywall_runner::{Deploy, Deployed, Project};
 
 use super::run::block_on;
 use super::test::{judge, load_session};
-use super::{down, images, up};
+use super::{bench_files, down, images, up};
 use crate::args::{Bench, ImageSource, LayoutArgs, Name, Up};
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
@@ -25,6 +26,10 @@ const CHANGED_FILE: &str = "customers/customer-a/values.yaml";
 /// Run `partywall bench` in a session of its own.
 pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     print::result(&format!("machine: {}", machine::describe()));
+    if arguments.files {
+        return bench_files::only_files();
+    }
+    bench_files::files()?;
     bundle(arguments)?;
     let name = Name { session: SESSION.to_string() };
     down::down(&name)?;
@@ -33,7 +38,8 @@ pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     measured
 }
 
-fn line(name: &str, measured: &str, bar: &str) {
+/// Print one line.
+pub fn line(name: &str, measured: &str, bar: &str) {
     print::result(&format!("{name}: {measured} ({bar})"));
 }
 
@@ -66,7 +72,7 @@ fn measure(name: &Name) -> Result<Exit, Failure> {
     let project = project(&layout)?;
     commit(name, &project)?;
     let scenarios = scenarios(None)?;
-    let all = selected_trials(&scenarios, &project.contract, None)?;
+    let all = selected_trials(Backend::Kind, &scenarios, &project.contract, None)?;
     let is_reach = |trial: &&Trial| ["reach", "isolation"].contains(&trial.topic());
     let reach: Vec<Trial> = all.iter().filter(is_reach).cloned().collect();
     // The first run makes twins and control clients; a matrix is measured on a warm session.
@@ -113,7 +119,7 @@ fn deploy(
 }
 
 /// A number of a run that does not hold is worth nothing.
-fn must_hold(what: &str, exit: Exit) -> Result<(), Failure> {
+pub fn must_hold(what: &str, exit: Exit) -> Result<(), Failure> {
     match exit {
         Exit::Holds => Ok(()),
         exit => Err(Failure { message: format!("{what} does not hold: nothing to measure"), exit }),

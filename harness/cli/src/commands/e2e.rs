@@ -8,8 +8,11 @@ use partywall_core::event::Event;
 use partywall_core::verdict::{ProofLevel, Verdict};
 use partywall_tool::Tool;
 
-use super::{diagnose, doctor, down, images, mutants, test, up};
-use crate::args::{Diagnose, Doctor, E2e, ImageSource, LayoutArgs, Mutants, Test, Up};
+use super::{agree, check, diagnose, doctor, down, images, mutants, test, up};
+use crate::args::{
+    Agree, Check, Diagnose, Doctor, E2e, FilesArgs, Format, ImageSource, LayoutArgs, Mutants, Test,
+    Up,
+};
 use crate::failure::Failure;
 use crate::{paths, print, reports};
 
@@ -46,6 +49,10 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
     let build = || images::build(&paths::cache(), &[], ImageSource::Bundle, None);
     phases.must_hold("doctor", || doctor::doctor(&Doctor { fix: true }))?;
     phases.must_hold("images", build)?;
+    let exit = phases.run("files", || files(arguments))?;
+    if exit != Exit::Holds {
+        return Ok(exit);
+    }
     let exit = phases.run("up", || up::up(&up_of(arguments)))?;
     let reference = test_of(arguments, None);
     let exit = exit.and(phases.run("reference layout", || test::test(&reference))?);
@@ -56,6 +63,7 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
     if let Some(command) = &arguments.run {
         exit = exit.and(phases.run("trials", || run_command(arguments, command))?);
     }
+    exit = exit.and(phases.run("agreement", || agree::agree(&agree_of(arguments)))?);
     let mutants = Mutants {
         filter: None,
         name: arguments.name.clone(),
@@ -129,7 +137,11 @@ fn foreign_workloads(arguments: &E2e) -> Result<Exit, Failure> {
 fn first_draft(arguments: &E2e) -> Result<Exit, Failure> {
     let test = test_of(arguments, Some(paths::root().join(FIRST_DRAFT)));
     let exit = test::test(&test)?;
-    let events = reports::read(&test.reports)?;
+    is_first_draft(exit, &reports::read(&test.reports)?)
+}
+
+/// Whether a run was red, and named each defect of the first draft at its line.
+fn is_first_draft(exit: Exit, events: &[Event]) -> Result<Exit, Failure> {
     let is_named = |name: &str| {
         events.iter().any(|event| {
             matches!(event, Event::DefectFound(defect)
@@ -145,6 +157,39 @@ fn first_draft(arguments: &E2e) -> Result<Exit, Failure> {
     }
     print::result("the first draft is red, and its four defects are named");
     Ok(Exit::Holds)
+}
+
+/// Without a cluster: the reference layout holds by its files, and the first draft does not.
+fn files(arguments: &E2e) -> Result<Exit, Failure> {
+    let exit = check::check(&check_of(arguments, None))?;
+    let draft = check_of(arguments, Some(paths::root().join(FIRST_DRAFT)));
+    let red = check::check(&draft)?;
+    let events = draft.reports.as_ref().map(|folder| reports::read(folder)).transpose()?;
+    Ok(exit.and(is_first_draft(red, &events.unwrap_or_default())?))
+}
+
+fn check_of(arguments: &E2e, path: Option<PathBuf>) -> Check {
+    let name = path.as_ref().and_then(|path| path.file_name()).unwrap_or("reference".as_ref());
+    let reports = Some(arguments.reports.join("files").join(name));
+    Check {
+        files: FilesArgs { path, keys: None, entry: None, no_cache: false },
+        rev: None,
+        filter: None,
+        scenarios: None,
+        list: false,
+        format: Format::Console,
+        reports,
+    }
+}
+
+fn agree_of(arguments: &E2e) -> Agree {
+    Agree {
+        filter: None,
+        name: arguments.name.clone(),
+        all: false,
+        ledger: None,
+        layout: LayoutArgs { layout: None, keys: None },
+    }
 }
 
 /// What a failure needs to be understood goes into the log of whoever runs this.

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use partywall_core::Exit;
+use partywall_core::cluster::Backend;
 use partywall_core::event::{CellResult, Event};
 use partywall_core::plan::Trial;
 use partywall_live::{LayoutSpec, RepositorySpec};
 use partywall_offline::mutant::{Mutant, apply};
-use partywall_report::account;
+use partywall_report::{account, agreement};
 use partywall_runner::{Project, RunOutcome, deploy_with_scratch_mends, load_project};
 
+use super::agree::Arbiter;
 use super::run::block_on;
 use super::test::{judge, load_session};
 use crate::args::Mutants;
@@ -18,7 +20,8 @@ use crate::project::{layout_spec, scenarios, selected_trials};
 use crate::session_deploy::{SessionDeploy, origin_of, turn};
 use crate::{paths, print, reports};
 
-const MUTANTS: &str = "fixtures/mutants";
+/// The folder of mutants.
+pub const MUTANTS: &str = "fixtures/mutants";
 
 /// Run `partywall mutants`: exit 0 when each was killed by the trial that it names.
 pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
@@ -32,9 +35,10 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("no mutant in {} is named so", folder.display())));
     }
     load_session(&arguments.name.session)?;
+    let arbiter = Arbiter::new(None)?;
     let mut survivors = 0;
     for mutant in &selected {
-        match kill(arguments, mutant)? {
+        match kill(arguments, &arbiter, mutant)? {
             Ok(how) => print::result(&format!("killed    {:<34} {how}", mutant.name)),
             Err(why) => {
                 survivors += 1;
@@ -49,8 +53,12 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
 }
 
 /// Apply one mutant, run the trials of its question, and say whether the named one went red
-/// for the named reason.
-fn kill(arguments: &Mutants, mutant: &Mutant) -> Result<Result<String, String>, Failure> {
+/// for the named reason, and whether the files alone say the same of every square.
+fn kill(
+    arguments: &Mutants,
+    arbiter: &Arbiter,
+    mutant: &Mutant,
+) -> Result<Result<String, String>, Failure> {
     let scratch = tempfile::tempdir()?;
     let tree = scratch.path().join("layout");
     let base = mutant.layout_dir();
@@ -59,11 +67,23 @@ fn kill(arguments: &Mutants, mutant: &Mutant) -> Result<Result<String, String>, 
     let spec = spec_at(&project, &base);
     let outcome = run(arguments, &project, spec, origin_of(&base), mutant)?;
     reports::write(&arguments.reports.join(&mutant.name), &outcome.events)?;
-    Ok(verdict(mutant, &outcome))
+    let killed = verdict(mutant, &outcome);
+    let base = base.canonicalize()?;
+    let agreement = arbiter.compare(&project, &base, |trial| is_asked(trial, mutant), &outcome)?;
+    Ok(match killed {
+        Ok(how) if agreement.is_agreed() => {
+            Ok(format!("{how}; the files say the same of {} squares", agreement.both))
+        }
+        Ok(_) => {
+            print::result(&agreement::text(&agreement, &reports::console_options()));
+            Err("the files and the cluster disagree".to_string())
+        }
+        survived => survived,
+    })
 }
 
-/// The scratch copy's layout, with the repositories and keys of the original.
-fn spec_at(project: &Project, base: &Path) -> LayoutSpec {
+/// A scratch copy's layout, with the repositories and keys of the original.
+pub fn spec_at(project: &Project, base: &Path) -> LayoutSpec {
     let original = Project { directory: base.to_path_buf(), ..project.clone() };
     let mut spec = layout_spec(&original, None);
     let absolute = |repository: &RepositorySpec| RepositorySpec {
@@ -86,7 +106,7 @@ fn run(
     mutant: &Mutant,
 ) -> Result<RunOutcome, Failure> {
     let scenarios = scenarios(None)?;
-    let mut trials = selected_trials(&scenarios, &project.contract, None)?;
+    let mut trials = selected_trials(Backend::Kind, &scenarios, &project.contract, None)?;
     trials.retain(|trial| is_asked(trial, mutant));
     block_on(async {
         let _turn = turn(&arguments.name.session).await?;

@@ -2,18 +2,13 @@
 
 use partywall_core::Exit;
 
-use crate::args::{Format, Report};
+use crate::args::Report;
 use crate::failure::Failure;
 use crate::{print, reports};
 
 /// Run `partywall report`.
 pub fn report(arguments: &Report) -> Result<Exit, Failure> {
     let events = reports::read(&arguments.reports)?;
-    let text = match arguments.format {
-        Format::Console => reports::console(&events),
-        Format::Junit => reports::junit(&events)?,
-        Format::Github => reports::github(&events),
-    };
-    print::result(&text);
+    print::result(&reports::rendered(arguments.format, &events)?);
     Ok(Exit::Holds)
 }

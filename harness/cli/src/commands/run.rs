@@ -5,7 +5,10 @@ use std::time::Duration;
 use clap::Parser;
 use partywall_core::Exit;
 
-use super::{bench, diagnose, doctor, down, e2e, images, mutants, push, report, test, up};
+use super::{
+    agree, bench, check, diagnose, diff, doctor, down, e2e, explain, images, init, mutants, push,
+    report, test, up,
+};
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 use crate::print;
@@ -34,6 +37,11 @@ pub fn run() -> Exit {
 
 fn call(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Agree(arguments) => agree::agree(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         Command::Up(arguments) => up::up(&arguments),
         Command::Down(arguments) => down::down(&arguments),
         Command::Test(arguments) => test::test(&arguments),

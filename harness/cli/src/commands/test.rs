@@ -1,6 +1,7 @@
 //! `partywall test`: deploy the layout if it is not the one the session holds, judge, report.
 
 use partywall_core::Exit;
+use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
 use partywall_live::{LiveCluster, PushOptions, Session, layout_digest};
@@ -17,7 +18,8 @@ use crate::{paths, print, reports};
 pub fn test(arguments: &Test) -> Result<Exit, Failure> {
     let project = project(&arguments.layout)?;
     let scenarios = scenarios(arguments.scenarios.as_deref())?;
-    let trials = selected_trials(&scenarios, &project.contract, arguments.filter.as_deref())?;
+    let trials =
+        selected_trials(Backend::Kind, &scenarios, &project.contract, arguments.filter.as_deref())?;
     if arguments.list {
         let names: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
         print::result(&names.join("\n"));
@@ -81,7 +83,15 @@ pub async fn judge(
 ) -> Result<RunOutcome, Failure> {
     let commit = session.pushed.as_ref().map(|pushed| pushed.commit.clone());
     let cluster = LiveCluster::attach(session).await?;
-    let run = Run { project, trials, commit, defects: &deployed.defects, repeat };
+    let run = Run {
+        project,
+        trials,
+        commit,
+        defects: &deployed.defects,
+        findings: &[],
+        not_judged: &[],
+        repeat,
+    };
     Ok(execute(&cluster, &run).await?)
 }
 

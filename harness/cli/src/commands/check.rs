@@ -1,0 +1,52 @@
+//! `partywall check`: judge a layout from its files alone.
+
+use std::time::Instant;
+
+use futures::executor::block_on;
+use partywall_core::Exit;
+use partywall_offline::cluster::Surroundings;
+use partywall_runner::judge_files;
+
+use crate::args::{Check, Format};
+use crate::failure::Failure;
+use crate::offline::{BACKEND, open};
+use crate::project::{scenarios, selected_trials};
+use crate::{print, reports};
+
+/// Run `partywall check`.
+pub fn check(arguments: &Check) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    if let Some(folder) = &arguments.reports {
+        reports::remove(folder)?;
+    }
+    let scenarios = scenarios(arguments.scenarios.as_deref())?;
+    let opened = open(&arguments.files, arguments.rev.as_deref())?;
+    let contract = &opened.files.project.contract;
+    let trials = selected_trials(BACKEND, &scenarios, contract, arguments.filter.as_deref())?;
+    if arguments.list {
+        let names: Vec<&str> = trials.iter().map(|trial| trial.name.as_str()).collect();
+        print::result(&names.join("\n"));
+        return Ok(Exit::Holds);
+    }
+    let around = Surroundings::assumed(contract, &opened.judgeable.rendered);
+    let repeat = repeat(arguments);
+    let judged =
+        judge_files(&opened.files, &opened.judgeable, &trials, &opened.keys, &around, &repeat);
+    let outcome = block_on(judged)?;
+    if let Some(folder) = &arguments.reports {
+        reports::write(folder, &outcome.events)?;
+    }
+    print::result(&reports::rendered(arguments.format, &outcome.events)?);
+    if arguments.format == Format::Console {
+        print::note(&format!("checked in {:.2} s", started.elapsed().as_secs_f64()));
+    }
+    reports::accounted(&outcome.events)?;
+    Ok(outcome.exit)
+}
+
+fn repeat(arguments: &Check) -> String {
+    let path = arguments.files.path.as_ref().map(|path| format!(" {}", path.display()));
+    let rev = arguments.rev.as_ref().map(|rev| format!(" --rev {rev}"));
+    let (path, rev) = (path.unwrap_or_default(), rev.unwrap_or_default());
+    format!("partywall check{path}{rev} --filter {{trial}}")
+}
