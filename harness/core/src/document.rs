@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use crate::source::{LoadError, SourceLocation, refuse_large};
+use crate::source::{LoadError, SourceLocation, refuse_large, yaml_options};
 
 /// A YAML value that knows its lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,8 +175,8 @@ impl Document {
 /// Read every document of a file. Empty documents are left out.
 pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, LoadError> {
     refuse_large(file, text)?;
-    let parsed: Vec<Spanned<Node>> =
-        serde_saphyr::from_multiple(text).map_err(|error| LoadError::from_yaml(file, &error))?;
+    let parsed: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, yaml_options())
+        .map_err(|error| LoadError::from_yaml(file, &error))?;
     let not_empty = parsed.into_iter().filter(|spanned| spanned.value != Node::Null);
     Ok(not_empty
         .map(|spanned| {
@@ -201,6 +201,14 @@ mod tests {
         let second = &documents[1];
         assert_eq!(second.root.at(&["spec", "list", "1", "x"]).unwrap().line, 9);
         assert_eq!(second.locate(&["spec", "list", "0"]).to_string(), "two.yaml:8");
+    }
+
+    #[test]
+    fn a_word_is_no_truth_value() {
+        let documents = documents("n.yaml", "name: n\nother: yes\ntruth: true\n").unwrap();
+        let root = &documents[0].root;
+        let read = ["name", "other", "truth"].map(|key| root.text(&[key]));
+        assert_eq!(read, [Some("n"), Some("yes"), Some("true")]);
     }
 
     #[test]

@@ -10,6 +10,20 @@ use thiserror::Error;
 /// one is a mistake or an attack on the reader's memory.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The most values that aliases may stand for in one text, in YAML events. A layout uses aliases
+/// for a few labels; an alias bomb is refused before it has taken time or memory.
+const ALIAS_EVENTS_MAX: usize = 100_000;
+
+/// How every reader of this project reads YAML: `yes` and `n` are words, as to Kubernetes, aliases
+/// are bounded, and no message quotes the text, which could hold a secret.
+pub fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: ALIAS_EVENTS_MAX },
+    }
+}
+
 /// A line of a file, for messages that a person can jump to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceLocation {
@@ -71,7 +85,8 @@ impl LoadError {
 /// so; duplicate keys, alias bombs and texts above [`TEXT_BYTES_MAX`] always are.
 pub fn load<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, LoadError> {
     refuse_large(file, text)?;
-    serde_saphyr::from_str(text).map_err(|error| LoadError::from_yaml(file, &error))
+    serde_saphyr::from_str_with_options(text, yaml_options())
+        .map_err(|error| LoadError::from_yaml(file, &error))
 }
 
 pub(crate) fn refuse_large(file: &str, text: &str) -> Result<(), LoadError> {

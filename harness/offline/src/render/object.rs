@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use partywall_core::Layout;
-use partywall_core::document::{Document, documents};
+use partywall_core::document::Document;
 use partywall_core::event::NotJudged;
-use partywall_core::source::SourceLocation;
+use partywall_core::source::{LoadError, SourceLocation, yaml_options};
 use serde_json::Value;
 
 use crate::defect::FluxObject;
+
+/// The largest output of a program that is read, in bytes: many files make one.
+const STREAM_BYTES_MAX: usize = 64 << 20;
 
 /// One object as Flux would apply it.
 #[derive(Clone, Debug)]
@@ -145,17 +148,16 @@ fn indentation(line: &str) -> usize {
 
 /// Objects out of a text of many documents, as a program printed them. The text is a program's
 /// output, so that its lines mean nothing to people.
-pub fn parse_stream(
-    label: &str,
-    text: &str,
-) -> Result<Vec<Value>, partywall_core::source::LoadError> {
-    // The reader with lines also refuses bombs and oversized texts.
-    documents(label, text)?;
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    let parsed: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+pub fn parse_stream(label: &str, text: &str) -> Result<Vec<Value>, LoadError> {
+    if text.len() > STREAM_BYTES_MAX {
+        let message =
+            format!("{} bytes are more than the {STREAM_BYTES_MAX} that are read", text.len());
+        return Err(LoadError::at(label, 1, message));
+    }
+    let parsed: Vec<Value> = serde_saphyr::from_multiple_with_options(text, yaml_options())
+        .map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
-            partywall_core::source::LoadError::at(label, line, "not valid YAML")
+            LoadError::at(label, line, "not valid YAML")
         })?;
     Ok(parsed.into_iter().filter(|value| !value.is_null()).collect())
 }

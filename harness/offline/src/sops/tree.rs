@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use partywall_core::source::TEXT_BYTES_MAX;
+use partywall_core::source::{TEXT_BYTES_MAX, yaml_options};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
@@ -73,10 +73,8 @@ pub(super) fn documents(file: &str, text: &str) -> Result<Vec<Item>, OpenError> 
             format!("{} bytes are more than the {TEXT_BYTES_MAX} that are read", text.len());
         return Err(OpenError::malformed(file, 1, message));
     }
-    // `yes` and `on` are words to SOPS, not truth values.
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    let parsed: Vec<Spanned<Value>> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| {
+    let parsed: Vec<Spanned<Value>> =
+        serde_saphyr::from_multiple_with_options(text, yaml_options()).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
             // The reader's own message could quote a value; its first line does not.
             let message = error.without_snippet().to_string();
