@@ -21,6 +21,39 @@ const HARMLESS: [&str; 4] =
 /// Groups whose objects can make or change others while the cluster runs.
 const GENERATOR_GROUPS: [&str; 2] = ["kyverno.io", "mutations.gatekeeper.sh"];
 
+/// Groups of Kubernetes' own, whose kinds either make pods in ways that are known here or make
+/// none.
+const BUILT_IN: [&str; 17] = [
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+];
+/// Groups of others, whose kinds neither run pods nor move secrets, traffic or telemetry.
+const HARMLESS_GROUPS: [&str; 1] = ["cert-manager.io"];
+/// The same of groups that also have other kinds.
+const HARMLESS_KINDS: [(&str, &str); 4] = [
+    ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "Probe"),
+    ("monitoring.coreos.com", "PrometheusRule"),
+    ("monitoring.coreos.com", "ServiceMonitor"),
+];
+/// Kinds of Kubernetes' own that change other objects while they are applied.
+const MUTATING: [&str; 2] = ["MutatingAdmissionPolicy", "MutatingWebhookConfiguration"];
+
 /// Something that takes away the sight of a namespace, or of all.
 #[derive(Clone, Debug)]
 pub(crate) struct Blind {
@@ -79,9 +112,39 @@ pub(crate) fn not_judged(rendered: &Rendered) -> Vec<NotJudged> {
             "it can make or change objects while the cluster runs, which no file shows: ask a \
              cluster (`partywall test`)",
         )),
+        object if MUTATING.contains(&object.kind()) => Some(named(
+            object,
+            "it can change objects while they are applied, which no file shows: ask a cluster \
+             (`partywall test`)",
+        )),
+        object if is_on_the_host_network(object) => Some(named(
+            object,
+            "its pods have their node's network (`hostNetwork`), where what a policy does is left \
+             to the implementation: who reaches them and whom they reach is not judged",
+        )),
+        object if is_unknown(object) => Some(named(
+            object,
+            "its kind is not known offline: whatever a controller makes of it (pods, Secrets, \
+             routes) is not seen. Ask a cluster (`partywall test`)",
+        )),
         _ => None,
     });
     found.collect()
+}
+
+fn is_on_the_host_network(object: &Object) -> bool {
+    let template = object.pod_template();
+    template.is_some_and(|template| template["spec"]["hostNetwork"] == true)
+}
+
+/// A kind that an unknown controller may turn into anything.
+fn is_unknown(object: &Object) -> bool {
+    let own = group(object);
+    !BUILT_IN.contains(&own)
+        && !HARMLESS_GROUPS.contains(&own)
+        && !HARMLESS_KINDS.contains(&(own, object.kind()))
+        && !in_groups(object, &["toolkit.fluxcd.io"])
+        && !(in_groups(object, &POLICY_GROUPS) && HARMLESS.contains(&object.kind()))
 }
 
 #[cfg(test)]
@@ -110,7 +173,13 @@ mod tests {
     #[case("kyverno.io/v1", "ClusterPolicy", Some(false))]
     #[case("networking.k8s.io/v1", "NetworkPolicy", None)]
     #[case("crd.projectcalico.org/v1", "IPPool", None)]
-    #[case("notcilium.io/v2", "Any", None)]
+    #[case("notcilium.io/v2", "Any", Some(false))]
+    #[case("argoproj.io/v1alpha1", "Rollout", Some(false))]
+    #[case("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", Some(false))]
+    #[case("apps/v1", "Deployment", None)]
+    #[case("monitoring.coreos.com/v1", "ServiceMonitor", None)]
+    #[case("monitoring.coreos.com/v1", "Prometheus", Some(false))]
+    #[case("helm.toolkit.fluxcd.io/v2", "HelmRelease", None)]
     fn names_what_it_does_not_know(
         #[case] api_version: &str,
         #[case] kind: &str,
@@ -124,6 +193,17 @@ mod tests {
         let all = blinds(&rendered);
         assert_eq!(Blind::between(&all, ["a", "b"]).is_some(), blinds_us == Some(true));
         assert_eq!(Blind::between(&all, ["c", "b"]), None);
+    }
+
+    #[test]
+    fn pods_on_their_nodes_network_are_named() {
+        let pod = |host: bool| {
+            format!(
+                "kind: Pod\nmetadata: {{name: x, namespace: a}}\nspec: {{hostNetwork: {host}}}\n"
+            )
+        };
+        assert_eq!(not_judged(&rendered(&pod(true))).len(), 1);
+        assert_eq!(not_judged(&rendered(&pod(false))), []);
     }
 
     #[test]

@@ -46,28 +46,13 @@ pub(crate) fn twin(standing: &StandingPod) -> StandingPod {
     StandingPod { pod, ..standing.clone() }
 }
 
-/// The path of a workload's pod template.
-fn template_path(kind: &str) -> Option<&'static [&'static str]> {
-    match kind {
-        "Deployment"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicaSet"
-        | "ReplicationController"
-        | "Job" => Some(&["spec", "template"]),
-        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template"]),
-        "Pod" => Some(&[]),
-        _ => None,
-    }
-}
-
 /// The pods of every rendered workload.
 pub(crate) fn pods(rendered: &Rendered) -> Vec<StandingPod> {
     rendered.objects.iter().flat_map(pods_of).collect()
 }
 
 fn pods_of(object: &Object) -> Vec<StandingPod> {
-    let Some(template) = template_path(object.kind()).and_then(|path| object.at(path)) else {
+    let Some(template) = object.pod_template() else {
         return Vec::new();
     };
     let replicas = match object.kind() {

@@ -9,7 +9,6 @@ use partywall_core::source::SourceLocation;
 use super::namespaces::{Namespace, Namespaces};
 use super::secrets::Sealed;
 use super::telemetry::Org;
-use super::workloads::template_path;
 use crate::render::Rendered;
 
 /// A tenant, and why it is taken for one.
@@ -157,7 +156,7 @@ impl Alike {
     fn of(rendered: &Rendered, namespaces: &Namespaces) -> Self {
         let mut workloads: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
         for object in &rendered.objects {
-            let runs = object.kind() == "HelmRelease" || template_path(object.kind()).is_some();
+            let runs = object.kind() == "HelmRelease" || object.pod_template().is_some();
             // What a chart makes is its release's, which is already counted.
             if runs && !object.applied_by.starts_with("HelmRelease") {
                 let what = (object.kind().to_string(), object.name().to_string());

@@ -32,23 +32,8 @@ impl<'a> Workloads<'a> {
     }
 }
 
-/// Whether a kind runs pods.
-pub(super) fn template_path(kind: &str) -> Option<&'static [&'static str]> {
-    match kind {
-        "Deployment"
-        | "StatefulSet"
-        | "DaemonSet"
-        | "ReplicaSet"
-        | "ReplicationController"
-        | "Job" => Some(&["spec", "template"]),
-        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template"]),
-        "Pod" => Some(&[]),
-        _ => None,
-    }
-}
-
 fn workload(object: &Object) -> Option<Workload<'_>> {
-    let template = object.at(template_path(object.kind())?)?;
+    let template = object.pod_template()?;
     let labels = template["metadata"]["labels"].as_object().into_iter().flatten();
     let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string())));
     let spec = &template["spec"];

@@ -75,6 +75,21 @@ impl Object {
             .collect()
     }
 
+    /// The template of the pods that it makes, for every kind of Kubernetes' own that makes any.
+    pub fn pod_template(&self) -> Option<&Value> {
+        match self.kind() {
+            "Deployment"
+            | "StatefulSet"
+            | "DaemonSet"
+            | "ReplicaSet"
+            | "ReplicationController"
+            | "Job" => self.at(&["spec", "template"]),
+            "CronJob" => self.at(&["spec", "jobTemplate", "spec", "template"]),
+            "Pod" => Some(&self.value),
+            _ => None,
+        }
+    }
+
     /// For people: `NetworkPolicy customer-a/default-deny-all`.
     pub fn label(&self) -> String {
         match self.namespace() {
