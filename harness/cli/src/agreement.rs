@@ -25,7 +25,7 @@ pub struct Ledger {
 struct Entry {
     /// The trial without its backend, or the beginning of its name.
     trial: String,
-    /// A part of the square's name.
+    /// The square's whole name.
     square: String,
     /// Why the files cannot tell.
     reason: String,
@@ -37,15 +37,27 @@ impl Ledger {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::usage(format!("failed to read the ledger {}: {error}", path.display()))
         })?;
-        load(&path.display().to_string(), &text).map_err(Failure::usage)
+        let ledger: Self = load(&path.display().to_string(), &text).map_err(Failure::usage)?;
+        let is_empty = |entry: &Entry| {
+            entry.trial.is_empty() || entry.square.is_empty() || entry.reason.is_empty()
+        };
+        if ledger.entries.iter().any(is_empty) {
+            return Err(Failure::usage(format!(
+                "{}: an entry needs a trial, a square and a reason",
+                path.display()
+            )));
+        }
+        Ok(ledger)
     }
 
-    fn reason(&self, key: &Key, offline: &Verdict) -> Option<&str> {
-        let excuses = |entry: &&Entry| {
-            key.trial.starts_with(&entry.trial) && key.square.contains(&entry.square)
-        };
+    /// Why a square may differ. A leak that the cluster saw is never excused.
+    fn reason(&self, key: &Key, offline: &Verdict, live: &Verdict) -> Option<&str> {
+        let excuses =
+            |entry: &&Entry| key.trial.starts_with(&entry.trial) && key.square == entry.square;
         let entry = self.entries.iter().find(excuses)?;
-        matches!(offline, Verdict::Undetermined { .. }).then_some(entry.reason.as_str())
+        let is_unknown = matches!(offline, Verdict::Undetermined { .. });
+        let is_sound = matches!(live, Verdict::Holds { .. } | Verdict::Recorded { .. });
+        (is_unknown && is_sound).then_some(entry.reason.as_str())
     }
 }
 
@@ -105,13 +117,18 @@ pub fn compare(live: &[Event], offline: &[Event], ledger: &Ledger) -> Agreement 
             continue;
         }
         let disagreement = key.disagreement(&told, seen);
-        match ledger.reason(key, &told) {
+        match ledger.reason(key, &told, seen) {
             Some(reason) => {
                 let reason = reason.to_string();
                 agreement.ledger.push(Ledgered { disagreement, reason });
             }
             None => agreement.disagreements.push(disagreement),
         }
+    }
+    // Two that know nothing agree on nothing.
+    let is_judged = |verdict: &&Verdict| !matches!(verdict, Verdict::Undetermined { .. });
+    if live.values().filter(is_judged).count() == 0 {
+        agreement.both = 0;
     }
     agreement.offline_only = offline.keys().map(Key::square).collect();
     agreement.planned = live.len() + agreement.offline_only.len();
@@ -142,7 +159,7 @@ mod tests {
         };
         let entries = vec![Entry {
             trial: "isolation::x".to_string(),
-            square: "node".to_string(),
+            square: "a -> node".to_string(),
             reason: "left to the implementation".to_string(),
         }];
         compare(&events("kind", live), &events("offline", offline), &Ledger { entries })
@@ -177,8 +194,16 @@ mod tests {
         let unknown = compared(&live, &[("a -> node", Verdict::undetermined("who knows"))]);
         assert_eq!(unknown.ledger.len(), 1);
         assert!(unknown.is_agreed());
+        let leak = [("a -> node", Verdict::violated("leak"))];
+        assert!(!compared(&leak, &[("a -> node", Verdict::undetermined("who knows"))]).is_agreed());
         let wrong = compared(&live, &[("a -> node", Verdict::violated("leak"))]);
         assert!(!wrong.is_agreed());
+    }
+
+    #[test]
+    fn two_that_know_nothing_agree_on_nothing() {
+        let unknown = [("a -> b", Verdict::undetermined("who knows"))];
+        assert!(!compared(&unknown, &unknown).is_agreed());
     }
 
     #[test]

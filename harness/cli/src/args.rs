@@ -177,7 +177,7 @@ pub struct Diff {
 /// `agree`.
 #[derive(Debug, Args)]
 pub struct Agree {
-    /// Only mutants whose name contains this; `reference` and `first-draft` name the layouts
+    /// Only layouts and mutants whose name contains this: `reference`, `first-draft`, `07-`
     pub filter: Option<String>,
     #[command(flatten)]
     pub name: Name,
@@ -187,8 +187,9 @@ pub struct Agree {
     /// The ledger of squares that Kubernetes leaves to the implementation
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
-    #[command(flatten)]
-    pub layout: LayoutArgs,
+    /// The layout in place of the reference
+    #[arg(long, value_name = "FOLDER")]
+    pub layout: Option<PathBuf>,
 }
 
 /// `init`.

@@ -11,7 +11,7 @@ use partywall_runner::{Files, Judgeable, Place, Rendering, load_files, load_keys
 use crate::args::{FilesArgs, ImageSource};
 use crate::commands::build_images;
 use crate::failure::Failure;
-use crate::project::{fixture_keys, reference};
+use crate::project::{default_layout, fixture_keys};
 use crate::{bundle, paths, print};
 
 /// Components of the bundle that render layouts.
@@ -34,7 +34,10 @@ pub struct Opened {
 
 /// Read and render the layout that the arguments name.
 pub fn open(arguments: &FilesArgs, revision: Option<&str>) -> Result<Opened, Failure> {
-    let directory = arguments.path.clone().unwrap_or_else(reference);
+    let directory = match &arguments.path {
+        Some(path) => path.clone(),
+        None => default_layout()?,
+    };
     let rendering = rendering(arguments.entry.clone(), !arguments.no_cache)?;
     open_at(&directory, revision, arguments.keys.as_deref(), &rendering)
 }
@@ -60,8 +63,16 @@ pub fn open_copy(
 ) -> Result<Opened, Failure> {
     let place = place(directory, base, revision)?;
     let files = load_files(&place, rendering)?;
-    let keys = keys.map(Path::to_path_buf).or_else(|| fixture_keys(base));
+    let named = keys;
+    let keys = named.map(Path::to_path_buf).or_else(|| fixture_keys(base));
     let keys = load_keys(keys.as_deref(), &files.project.contract)?;
+    if let (Some(folder), true) = (named, keys.is_empty()) {
+        return Err(Failure::usage(format!(
+            "{} holds the key of no tenant of the contract\nhint: --keys names a folder of \
+             `*.agekey` files",
+            folder.display()
+        )));
+    }
     let judgeable = futures::executor::block_on(files.deploy(rendering)).map_err(render_failure)?;
     Ok(Opened { files, judgeable, keys })
 }

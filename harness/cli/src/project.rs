@@ -8,11 +8,11 @@ use partywall_core::plan::{Trial, trials};
 use partywall_core::scenario::Scenario;
 use partywall_live::{LayoutSpec, RepositorySpec, TenantSecrets};
 use partywall_offline::sops::{is_sealed, recipients};
-use partywall_runner::{Project, load_project, load_scenarios};
+use partywall_runner::{CONTRACT_FILE, Project, load_project, load_scenarios};
 
 use crate::args::LayoutArgs;
 use crate::failure::Failure;
-use crate::paths;
+use crate::{paths, print};
 
 /// The reference layout, used where no other is named.
 const REFERENCE: &str = "fixtures/deployments";
@@ -22,6 +22,23 @@ const REFERENCE_KEYS: &str = "fixtures/keys";
 /// The folder that the arguments name.
 pub fn directory(arguments: &LayoutArgs) -> PathBuf {
     arguments.layout.clone().unwrap_or_else(reference)
+}
+
+/// The layout of a command that needs no cluster and was given none: the folder one stands in. At
+/// the root of this project, which is none, the reference layout.
+pub fn default_layout() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir()?;
+    if here.join(CONTRACT_FILE).is_file() {
+        return Ok(PathBuf::from("."));
+    }
+    if here.canonicalize().ok() == paths::root().canonicalize().ok() {
+        print::note(&format!("no layout is named: judging {REFERENCE}"));
+        return Ok(reference());
+    }
+    Err(Failure::usage(format!(
+        "no layout is named, and {} has no {CONTRACT_FILE}\nhint: name a layout's root",
+        here.display()
+    )))
 }
 
 /// The reference layout.
@@ -102,8 +119,15 @@ pub fn scenarios(further: Option<&Path>) -> Result<Vec<Scenario>, Failure> {
         .collect();
     if let Some(folder) = further {
         let layout = partywall_offline::load::working_tree(folder).map_err(Failure::usage)?;
-        let yaml = |(path, _): &(String, String)| path.ends_with(".yaml");
-        files.extend(layout.files.into_iter().filter(yaml));
+        let is_scenario = |(path, _): &(String, String)| path.ends_with(".yaml");
+        let found: Vec<(String, String)> = layout.files.into_iter().filter(is_scenario).collect();
+        if found.is_empty() {
+            return Err(Failure::usage(format!(
+                "{} holds no scenario\nhint: a scenario is a file `<topic>/<claim>.yaml` in it",
+                folder.display()
+            )));
+        }
+        files.extend(found);
     }
     let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
     Ok(load_scenarios(pairs)?)

@@ -309,7 +309,7 @@ pub(crate) const fn meaning(exit: Option<Exit>, is_offline: bool) -> (&'static s
     match exit {
         Some(Exit::Holds) if is_offline => ("HOLDS", "every claim holds by the files"),
         Some(Exit::Holds) => ("HOLDS", "every claim is proven"),
-        Some(Exit::Violated) => ("VIOLATED", "at least one claim is disproven"),
+        Some(Exit::Violated) => ("VIOLATED", "a claim is disproven, or the layout has a defect"),
         Some(Exit::Usage) => ("NO RESULT", "the input cannot be used"),
         Some(Exit::Environment) => ("NO RESULT", "the environment is not fit to judge in"),
         Some(Exit::Undetermined) => ("UNDETERMINED", "evidence is missing, which is never green"),

@@ -18,7 +18,7 @@ use super::mutants::{MUTANTS, spec_at};
 use super::run::block_on;
 use super::test::{judge, load_session};
 use crate::agreement::{Ledger, compare};
-use crate::args::Agree;
+use crate::args::{Agree, LayoutArgs};
 use crate::failure::Failure;
 use crate::offline::{BACKEND, open_copy, rendering};
 use crate::project::{directory, layout_spec, project, scenarios, selected_trials};
@@ -71,31 +71,42 @@ pub fn agree(arguments: &Agree) -> Result<Exit, Failure> {
     let arbiter = Arbiter::new(arguments.ledger.as_deref())?;
     let is_wanted = |name: &str| arguments.filter.as_ref().is_none_or(|part| name.contains(part));
     let mut exit = Exit::Holds;
+    let mut compared = 0;
     if is_wanted("reference") {
-        let folder = directory(&arguments.layout);
-        let project = project(&arguments.layout)?;
+        compared += 1;
+        let folder = directory(&layout_args(arguments));
+        let project = project(&layout_args(arguments))?;
         exit = exit.and(one(arguments, &arbiter, "reference", &project, &folder)?);
     }
-    if !arguments.all {
+    if !arguments.all && arguments.filter.is_none() {
         return Ok(exit);
     }
     if is_wanted("first-draft") {
+        compared += 1;
         let folder = paths::root().join(FIRST_DRAFT);
         let project = load_project(&folder)?;
         exit = exit.and(one(arguments, &arbiter, "first-draft", &project, &folder)?);
     }
     let mutants = Mutant::load_all(&paths::root().join(MUTANTS)).map_err(Failure::usage)?;
     for mutant in mutants.iter().filter(|mutant| is_wanted(&mutant.name)) {
+        compared += 1;
         let scratch = tempfile::tempdir()?;
         let (tree, base) = (scratch.path().join("layout"), mutant.layout_dir());
         apply(mutant, &base, &tree).map_err(Failure::usage)?;
         let project = load_project(&tree)?;
         exit = exit.and(one(arguments, &arbiter, &mutant.name, &project, &base)?);
     }
-    let folder = directory(&arguments.layout);
-    let project = project(&arguments.layout)?;
+    if compared == 0 {
+        return Err(Failure::usage("no layout and no mutant is named so: nothing was compared"));
+    }
+    let folder = directory(&layout_args(arguments));
+    let project = project(&layout_args(arguments))?;
     deploy(arguments, &project, &layout_spec(&project, None), &folder, None)?;
     Ok(exit)
+}
+
+fn layout_args(arguments: &Agree) -> LayoutArgs {
+    LayoutArgs { layout: arguments.layout.clone(), keys: None }
 }
 
 fn one(

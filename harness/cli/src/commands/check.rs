@@ -1,5 +1,6 @@
 //! `partywall check`: judge a layout from its files alone.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use futures::executor::block_on;
@@ -7,7 +8,7 @@ use partywall_core::Exit;
 use partywall_offline::cluster::Surroundings;
 use partywall_runner::judge_files;
 
-use crate::args::{Check, Format};
+use crate::args::{Check, FilesArgs, Format};
 use crate::failure::Failure;
 use crate::offline::{BACKEND, open};
 use crate::project::{scenarios, selected_trials};
@@ -38,6 +39,9 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
     }
     print::result(&reports::rendered(arguments.format, &outcome.events)?);
     if arguments.format == Format::Console {
+        if let Some(filter) = &arguments.filter {
+            print::note(&format!("only trials whose name contains `{filter}` were asked"));
+        }
         print::note(&format!("checked in {:.2} s", started.elapsed().as_secs_f64()));
     }
     reports::accounted(&outcome.events)?;
@@ -45,8 +49,27 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
 }
 
 fn repeat(arguments: &Check) -> String {
-    let path = arguments.files.path.as_ref().map(|path| format!(" {}", path.display()));
-    let rev = arguments.rev.as_ref().map(|rev| format!(" --rev {rev}"));
-    let (path, rev) = (path.unwrap_or_default(), rev.unwrap_or_default());
-    format!("partywall check{path}{rev} --filter {{trial}}")
+    let FilesArgs { path, keys, entry, .. } = &arguments.files;
+    let mut command = "partywall check".to_string();
+    if let Some(path) = path {
+        command.push_str(&format!(" {}", quoted(&path.display().to_string())));
+    }
+    let folder = |folder: &Option<PathBuf>| folder.as_ref().map(|one| one.display().to_string());
+    let options = [
+        ("--keys", folder(keys)),
+        ("--entry", entry.clone()),
+        ("--rev", arguments.rev.clone()),
+        ("--scenarios", folder(&arguments.scenarios)),
+    ];
+    for (name, value) in options {
+        if let Some(value) = value {
+            command.push_str(&format!(" {name} {}", quoted(&value)));
+        }
+    }
+    format!("{command} --filter {{trial}}")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./~^@".contains(c));
+    if is_plain { word.to_string() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -12,7 +12,7 @@ use partywall_runner::Rendering;
 use crate::args::{Diff, TextFormat};
 use crate::failure::Failure;
 use crate::offline::{Opened, open_at, rendering};
-use crate::project::reference;
+use crate::project::default_layout;
 use crate::{print, reports};
 
 /// What the working tree is called.
@@ -21,7 +21,10 @@ const WORKING_TREE: &str = "working tree";
 /// Run `partywall diff`.
 pub fn diff(arguments: &Diff) -> Result<Exit, Failure> {
     let (base, head) = range(&arguments.range)?;
-    let directory = arguments.layout.clone().unwrap_or_else(reference);
+    let directory = match &arguments.layout {
+        Some(layout) => layout.clone(),
+        None => default_layout()?,
+    };
     let rendering = rendering(None, true)?;
     let (before, after) = both(&directory, (base, head), &rendering)?;
     let change = change((base, head.unwrap_or(WORKING_TREE)), compared(&before, &after));

@@ -183,13 +183,7 @@ fn check_of(arguments: &E2e, path: Option<PathBuf>) -> Check {
 }
 
 fn agree_of(arguments: &E2e) -> Agree {
-    Agree {
-        filter: None,
-        name: arguments.name.clone(),
-        all: false,
-        ledger: None,
-        layout: LayoutArgs { layout: None, keys: None },
-    }
+    Agree { filter: None, name: arguments.name.clone(), all: false, ledger: None, layout: None }
 }
 
 /// What a failure needs to be understood goes into the log of whoever runs this.

@@ -7,6 +7,7 @@ use partywall_core::source::SourceLocation;
 use partywall_offline::cluster::{Explained, OfflineCluster, Surroundings};
 use partywall_offline::secret::explain_secret;
 use partywall_offline::telemetry::Telemetry;
+use partywall_report::console::{Colour, ConsoleOptions};
 use partywall_report::explain::{Explanation, Line, Side, json, text};
 
 use crate::args::{Explain, FilesArgs, TextFormat};
@@ -34,8 +35,10 @@ pub fn explain(arguments: &Explain) -> Result<Exit, Failure> {
     for explanation in shown {
         let said = match arguments.format {
             TextFormat::Json => json(explanation).map_err(Failure::environment)?,
-            TextFormat::Text | TextFormat::Markdown => {
-                text(explanation, &reports::console_options())
+            TextFormat::Text => text(explanation, &reports::console_options()),
+            TextFormat::Markdown => {
+                let plain = ConsoleOptions { colour: Colour::Never, width: 100 };
+                format!("```text\n{}\n```", text(explanation, &plain))
             }
         };
         print::result(&said);
