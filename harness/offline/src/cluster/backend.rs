@@ -7,16 +7,18 @@ use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveErr
 use partywall_core::contract::{Contract, Tenant};
 use partywall_core::event::{Blame, Defect, NotJudged};
 use partywall_core::inventory::Inventory;
-use partywall_core::observation::Observation;
+use partywall_core::observation::{Observation, SecretObservation};
 use partywall_core::probe::{AccessProbe, DeliverProbe, Probe, ProbeBatch, ProbeKind, Signal};
 
 use super::blind;
+use super::controller_labels;
 use super::explain::{Explained, explain};
 use super::reach::Ground;
 use super::standing::{Standing, Surroundings};
 use super::walls::Walls;
 use crate::render::Rendered;
 use crate::secret::{Keys, Vault};
+use crate::surplus;
 use crate::telemetry::{Hop, Reaches, Telemetry};
 
 /// A layout's files in place of a cluster.
@@ -47,15 +49,18 @@ impl<'a> OfflineCluster<'a> {
     pub fn not_judged(&self) -> Vec<NotJudged> {
         let mut found = self.rendered.not_judged.clone();
         found.extend(blind::not_judged(self.rendered));
+        found.extend(controller_labels::guessed_selectors(self.rendered));
         found.extend(self.telemetry().not_judged());
         found.sort();
         found.dedup();
         found
     }
 
-    /// Policies that the API server would refuse, and what is wrong with the way of telemetry.
+    /// Policies that the API server would refuse, what they let through and the contract does not
+    /// list, and what is wrong with the way of telemetry.
     pub fn defects(&self) -> Vec<Defect> {
         let mut found = self.walls.refused().to_vec();
+        found.extend(surplus::findings(self));
         found.extend(self.telemetry().findings());
         found
     }
@@ -166,7 +171,13 @@ impl Cluster for OfflineCluster<'_> {
             Probe::Reach(probe) => self.ground().blame(probe),
             Probe::Deliver(probe) => self.telemetry_blame(&probe.tenant, probe.signal),
             Probe::Access(probe) => self.telemetry().blame_access(probe.store),
-            Probe::Secret(_) => None,
+            Probe::Secret(probe) => match self.vault.answer(probe) {
+                Observation::Secret(SecretObservation::Scan { findings, .. }) => {
+                    let (location, because) = findings.into_iter().next()?;
+                    Some(Blame { location, because })
+                }
+                _ => None,
+            },
         }
     }
 

@@ -6,8 +6,11 @@ use partywall_core::event::NotJudged;
 use crate::render::{Object, Rendered};
 
 /// Groups whose policies decide who reaches whom, beside `networking.k8s.io`.
-const POLICY_GROUPS: [&str; 7] = [
+const POLICY_GROUPS: [&str; 10] = [
     "cilium.io",
+    "networking.istio.io",
+    "networking.k8s.aws",
+    "policy.linkerd.io",
     "crd.antrea.io",
     "crd.projectcalico.org",
     "k8s.ovn.org",
@@ -16,8 +19,7 @@ const POLICY_GROUPS: [&str; 7] = [
     "security.istio.io",
 ];
 /// Kinds of these groups that are about something else.
-const HARMLESS: [&str; 4] =
-    ["FelixConfiguration", "IPPool", "BGPConfiguration", "PeerAuthentication"];
+const HARMLESS: [&str; 2] = ["BGPConfiguration", "IPPool"];
 /// Groups whose objects can make or change others while the cluster runs.
 const GENERATOR_GROUPS: [&str; 2] = ["kyverno.io", "mutations.gatekeeper.sh"];
 
@@ -122,6 +124,12 @@ pub(crate) fn not_judged(rendered: &Rendered) -> Vec<NotJudged> {
             "its pods have their node's network (`hostNetwork`), where what a policy does is left \
              to the implementation: who reaches them and whom they reach is not judged",
         )),
+        object if is_entered_by_the_node(object) => Some(named(
+            object,
+            "it lets traffic in by the nodes' addresses, past what a pod's own address is asked: \
+             where such traffic seems to come from is left to the implementation. Ask a cluster \
+             (`partywall test`)",
+        )),
         object if is_unknown(object) => Some(named(
             object,
             "its kind is not known offline: whatever a controller makes of it (pods, Secrets, \
@@ -132,6 +140,20 @@ pub(crate) fn not_judged(rendered: &Rendered) -> Vec<NotJudged> {
     found.collect()
 }
 
+/// A Service or a pod with a port of the node, or with an address of its own choice.
+fn is_entered_by_the_node(object: &Object) -> bool {
+    if object.kind() == "Service" {
+        let kind = object.text(&["spec", "type"]).unwrap_or_default();
+        let external = object.at(&["spec", "externalIPs"]).and_then(|list| list.as_array());
+        return ["LoadBalancer", "NodePort"].contains(&kind)
+            || external.is_some_and(|l| !l.is_empty());
+    }
+    let containers = object.pod_template().and_then(|pod| pod["spec"]["containers"].as_array());
+    let mut ports =
+        containers.into_iter().flatten().filter_map(|one| one["ports"].as_array()).flatten();
+    ports.any(|port| port["hostPort"].as_u64().is_some_and(|port| port > 0))
+}
+
 fn is_on_the_host_network(object: &Object) -> bool {
     let template = object.pod_template();
     template.is_some_and(|template| template["spec"]["hostNetwork"] == true)
@@ -140,11 +162,12 @@ fn is_on_the_host_network(object: &Object) -> bool {
 /// A kind that an unknown controller may turn into anything.
 fn is_unknown(object: &Object) -> bool {
     let own = group(object);
-    !BUILT_IN.contains(&own)
-        && !HARMLESS_GROUPS.contains(&own)
-        && !HARMLESS_KINDS.contains(&(own, object.kind()))
-        && !in_groups(object, &["toolkit.fluxcd.io"])
-        && !(in_groups(object, &POLICY_GROUPS) && HARMLESS.contains(&object.kind()))
+    let is_known = BUILT_IN.contains(&own)
+        || HARMLESS_GROUPS.contains(&own)
+        || HARMLESS_KINDS.contains(&(own, object.kind()))
+        || in_groups(object, &["toolkit.fluxcd.io"])
+        || (in_groups(object, &POLICY_GROUPS) && HARMLESS.contains(&object.kind()));
+    !is_known
 }
 
 #[cfg(test)]
@@ -193,6 +216,18 @@ mod tests {
         let all = blinds(&rendered);
         assert_eq!(Blind::between(&all, ["a", "b"]).is_some(), blinds_us == Some(true));
         assert_eq!(Blind::between(&all, ["c", "b"]), None);
+    }
+
+    #[rstest]
+    #[case("kind: Service\nmetadata: {name: x, namespace: a}\nspec: {type: NodePort}", 1)]
+    #[case("kind: Service\nmetadata: {name: x, namespace: a}\nspec: {externalIPs: [192.0.2.1]}", 1)]
+    #[case("kind: Service\nmetadata: {name: x, namespace: a}\nspec: {type: ClusterIP}", 0)]
+    #[case(
+        "kind: Pod\nmetadata: {name: x, namespace: a}\nspec: {containers: [{ports: [{containerPort: 1, hostPort: 1}]}]}",
+        1
+    )]
+    fn ways_past_a_pods_address_are_named(#[case] text: &str, #[case] named: usize) {
+        assert_eq!(not_judged(&rendered(text)).len(), named);
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub(super) fn explain(
     let mut all = Vec::new();
     for client in &clients {
         for (label, destination) in &targets {
-            if destination.place == client.place && targets.len() > 1 {
+            if destination.place == client.place && from != name {
                 continue;
             }
             all.push(one(walls, client, label, *destination));

@@ -10,9 +10,12 @@
 
 mod backend;
 mod blind;
+mod controller_labels;
 mod explain;
 mod reach;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod walls;
 mod workload;
 

@@ -206,7 +206,8 @@ impl Ground<'_> {
     fn unresolved(&self, client: usize) -> Option<(Outcome, String)> {
         let destinations = self.resolvers();
         if destinations.is_empty() {
-            return None;
+            let unknown = "no file says where the cluster's name server is".to_string();
+            return Some((Outcome::ProbeError, unknown));
         }
         match self.outcome(client, &destinations) {
             (Outcome::Reached, _) => None,

@@ -11,7 +11,7 @@ use partywall_core::inventory::{
 use partywall_core::port::{Port, Transport};
 use serde_json::Value;
 
-use super::workload::{self, StandingPod};
+use super::workload::{self, Names, StandingPod};
 use crate::render::{Object, Rendered};
 
 /// The Service by which every pod reaches the API server.
@@ -159,15 +159,18 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn new(rendered: &Rendered, around: &Surroundings) -> Self {
-        let mut pods = workload::pods(rendered);
-        let foreign = pods.iter().filter(|one| !one.pod.agent && !one.pod.host_network);
-        let twins: Vec<StandingPod> = foreign.map(workload::twin).collect();
-        pods.extend(twins);
-        let around_pods = around.inventory.pods.iter().map(|pod| StandingPod {
-            pod: pod.clone(),
-            names: BTreeMap::new(),
-            listens: None,
+        let mut names = Names::default();
+        // What stands in a real cluster keeps its name.
+        let around_pods = around.inventory.pods.iter().map(|pod| {
+            let pod = StandingPod { pod: pod.clone(), names: BTreeMap::new(), listens: None };
+            names.give(pod, "Endpoint")
         });
+        let around_pods: Vec<StandingPod> = around_pods.collect();
+        let mut pods = workload::pods_beside(rendered, &mut names);
+        let foreign = pods.iter().filter(|one| !one.pod.agent && !one.pod.host_network);
+        let twins: Vec<StandingPod> =
+            foreign.map(|one| names.give(workload::twin(one), "Twin")).collect();
+        pods.extend(twins);
         pods.extend(around_pods);
         let mut services: Vec<Service> =
             rendered.of_kind("Service").map(|object| service(object, &pods)).collect();
@@ -234,4 +237,81 @@ fn service_port(port: &Value, behind: Option<&StandingPod>) -> Option<ServicePor
         _ => return None,
     };
     Some(ServicePort { port: Port { number, transport }, target })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::parse_stream;
+    use partywall_core::source::SourceLocation;
+    use rstest::rstest;
+
+    fn standing(text: &str, around: &Surroundings) -> Standing {
+        let object = |value| Object {
+            value,
+            origin: SourceLocation::new("t.yaml", 1),
+            applied_by: String::new(),
+        };
+        let objects = parse_stream("t.yaml", text).unwrap().into_iter().map(object).collect();
+        Standing::new(&Rendered { objects, ..Rendered::default() }, around)
+    }
+
+    fn workload(kind: &str, name: &str, replicas: u64) -> String {
+        format!(
+            "kind: {kind}\nmetadata: {{name: {name}, namespace: n}}\nspec: {{containers: [], replicas: {replicas}, template: {{spec: {{containers: [{{image: i}}]}}}}}}\n---\n"
+        )
+    }
+
+    #[rstest]
+    #[case::alone(&[("Deployment", "web", 1)], "web web-twin")]
+    #[case::kinds(
+        &[("Deployment", "web", 1), ("StatefulSet", "web", 1)],
+        "web web@StatefulSet web-twin web@StatefulSet-twin"
+    )]
+    #[case::ordinal(
+        &[("Deployment", "a", 2), ("Deployment", "a-1", 1)],
+        "a a-1 a-1@Deployment a-twin a-1-twin a-1@Deployment-twin"
+    )]
+    #[case::twin(
+        &[("Deployment", "x", 1), ("Deployment", "x-twin", 1)],
+        "x x-twin x-twin@Twin x-twin-twin"
+    )]
+    #[case::thrice(
+        &[("Pod", "x", 1), ("Job", "x", 1), ("Job", "x", 1)],
+        "x x@Job x@Job-2 x-twin x@Job-twin x@Job-2-twin"
+    )]
+    fn no_two_pods_share_a_name(#[case] workloads: &[(&str, &str, u64)], #[case] expected: &str) {
+        let text = workloads.iter().map(|(kind, name, replicas)| workload(kind, name, *replicas));
+        let standing = standing(&text.collect::<String>(), &Surroundings::default());
+        let names = standing.pods.iter().map(|one| one.pod.name.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>().join(" "), expected);
+        every_pod_is_found(&standing);
+        let inventory = standing.inventory();
+        for pod in inventory.with_role(Role::Workload) {
+            let twin = inventory.stand_in(pod).unwrap();
+            assert_eq!(twin.role, Role::Twin { of: pod.name.clone() });
+        }
+    }
+
+    #[test]
+    fn pods_of_a_cluster_keep_their_names() {
+        let labels = BTreeMap::new();
+        let client = Pod {
+            address: "10.0.0.1".to_string(),
+            ..agent_like("n", CLIENT_NAME, Role::Client, labels)
+        };
+        let inventory = Inventory { pods: vec![client.clone()], ..Inventory::default() };
+        let standing =
+            standing(&workload("Deployment", CLIENT_NAME, 1), &Surroundings { inventory });
+        every_pod_is_found(&standing);
+        assert_eq!(standing.pods.last().map(|one| &one.pod), Some(&client));
+        assert_eq!(standing.pods[0].pod.address, format!("n/{CLIENT_NAME}@Deployment"));
+    }
+
+    fn every_pod_is_found(standing: &Standing) {
+        for (index, one) in standing.pods.iter().enumerate() {
+            assert_eq!(standing.index(&one.pod.name), Some(index));
+            assert_eq!(standing.at_address(&one.pod.address), Some(index));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What the policies say between two places, and on which line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use partywall_core::event::{Blame, Defect};
@@ -13,8 +13,8 @@ use super::explain::{ExplainedLine, ExplainedSide};
 use super::standing::Standing;
 use super::workload::StandingPod;
 use crate::netpol::{
-    self, Address, ContainerPort, Decision, Isolation, NamespaceFacts, PodFacts, Policies,
-    Protocol, RuleMatch, Side,
+    self, Address, ContainerPort, Decision, Isolation, Labels, NAMESPACE_NAME_LABEL,
+    NamespaceFacts, Peer, PodFacts, Policies, Protocol, Requirement, RuleMatch, Selector, Side,
 };
 use crate::render::{Object, Rendered};
 
@@ -68,6 +68,8 @@ pub(crate) struct Walls {
     refused: Vec<Defect>,
     blinds: Vec<Blind>,
     pods: Vec<(PodName, String)>,
+    /// Namespaces whose labels are known: the layout's, and the harness's own.
+    written: BTreeSet<String>,
     nodes: Vec<Address>,
 }
 
@@ -93,6 +95,11 @@ impl Walls {
             origins,
             policies,
             blinds: blinds(rendered),
+            written: rendered
+                .of_kind("Namespace")
+                .map(|object| object.name().to_string())
+                .chain([OPEN_NAMESPACE.to_string()])
+                .collect(),
             pods: standing.pods.iter().map(label).collect(),
             nodes: standing.nodes.iter().map(|node| address(&node.address)).collect(),
         }
@@ -115,6 +122,9 @@ impl Walls {
             return Ruling { answer: Answer::Unknown(reason.to_string()), summary: String::new() };
         }
         let decision = self.decide(from, to, port);
+        if let Some(reason) = self.unknown_labels(from, to, &decision) {
+            return Ruling { answer: Answer::Unknown(reason), summary: String::new() };
+        }
         let summary = self.summary(&decision);
         let answer = match decision.verdict {
             netpol::Answer::Yes => Answer::Yes,
@@ -122,6 +132,44 @@ impl Walls {
             netpol::Answer::Unknown { reason } => Answer::Unknown(reason.to_string()),
         };
         Ruling { answer, summary }
+    }
+
+    /// Why a denial is not certain: a rule asks for labels of a namespace that no file of the
+    /// layout creates, and only the cluster knows them.
+    fn unknown_labels(&self, from: Place, to: Place, decision: &Decision) -> Option<String> {
+        let sides = [(&decision.egress, to), (&decision.ingress, from)];
+        if decision.verdict != netpol::Answer::No {
+            return None;
+        }
+        let mut reason = None;
+        for (side, other) in sides {
+            let Side::Isolated(isolation) = side else { continue };
+            if isolation.answer != netpol::Answer::No {
+                continue;
+            }
+            // One wall that stands for certain is enough.
+            reason = Some(self.may_select(isolation, other)?);
+        }
+        reason
+    }
+
+    fn may_select(&self, isolation: &Isolation, other: Place) -> Option<String> {
+        let Place::Pod(index) = other else { return None };
+        let pod = self.policies.pod(index)?;
+        if self.written.contains(&pod.namespace) {
+            return None;
+        }
+        let rule = isolation.other_peers.iter().find(|near| {
+            let policy = self.policies.policy(near.place.policy);
+            let rules = policy.and_then(|policy| policy.rules(near.place.direction));
+            let rule = rules.and_then(|rules| rules.get(near.place.rule));
+            rule.is_some_and(|rule| rule.peers.iter().any(|peer| asks_for_labels(peer, pod)))
+        })?;
+        Some(format!(
+            "{} asks for labels of namespace {}, which no file of the layout creates",
+            self.rule_place(rule),
+            pod.namespace
+        ))
     }
 
     fn decide(&self, from: Place, to: Place, port: Port) -> Decision {
@@ -237,8 +285,9 @@ impl Walls {
     /// Where a rule is missing: at one that is for the same target, else among the rules of the
     /// direction, else at a policy that closes it.
     fn missing(&self, word: &str, closed: &Isolation, port: Port) -> Option<Blame> {
+        let other = if word == "egress" { "target" } else { "client" };
         if let Some(rule) = closed.other_ports.first() {
-            let because = format!("this rule is for the target, and not for its port {port}");
+            let because = format!("this rule is for the {other}, and not for port {port}");
             return Some(Blame { location: self.line(rule)?, because });
         }
         let origins = || closed.policies.iter().filter_map(|index| self.origins.get(*index));
@@ -246,7 +295,7 @@ impl Walls {
         let place = origins().find_map(|origin| origin.lines.get(&rules));
         let place = place.or_else(|| origins().map(|origin| &origin.place).next())?;
         let because =
-            format!("no {word} rule of {} is for the target on {port}", self.names(closed));
+            format!("no {word} rule of {} is for the {other} on {port}", self.names(closed));
         Some(Blame { location: place.clone(), because })
     }
 
@@ -357,6 +406,16 @@ impl Origin {
     fn line(&self, path: &[String]) -> SourceLocation {
         self.lines.get(path).unwrap_or(&self.place).clone()
     }
+}
+
+/// Whether a peer would be this pod if its namespace had the right labels.
+fn asks_for_labels(peer: &Peer, pod: &PodFacts) -> bool {
+    let Peer::Namespaces { namespaces, pods } = peer else { return false };
+    let (by_name, by_label): (Vec<&Requirement>, Vec<&Requirement>) =
+        namespaces.requirements().iter().partition(|one| one.key() == NAMESPACE_NAME_LABEL);
+    let name = Labels::from([(NAMESPACE_NAME_LABEL.to_string(), pod.namespace.clone())]);
+    let is_named = Selector::new(by_name.into_iter().cloned()).selects(&name);
+    !by_label.is_empty() && is_named && pods.selects(&pod.labels)
 }
 
 fn owned(path: &[&str]) -> Vec<String> {

@@ -6,12 +6,14 @@ use partywall_core::inventory::{DECOY, Pod, PodName, Role};
 use partywall_core::port::{Port, Transport};
 use serde_json::Value;
 
+use super::controller_labels;
 use crate::render::{Object, Rendered};
 
 /// The image of our agent, whose arguments say what listens.
 const AGENT_IMAGE: &str = "partywall.local/agent:";
-/// More replicas than this are alike to every policy: two show what one asks the other.
-const REPLICAS_MAX: u64 = 2;
+/// More replicas than this are alike to policies that do not tell ordinals apart, and those are
+/// not judged: two show what one asks the other.
+pub(super) const REPLICAS_MAX: u64 = 2;
 
 /// A pod with what only the files tell of it.
 #[derive(Clone, Debug)]
@@ -46,9 +48,44 @@ pub(crate) fn twin(standing: &StandingPod) -> StandingPod {
     StandingPod { pod, ..standing.clone() }
 }
 
+/// Names that are given away. A pod is found by its name and by its address, so that two which
+/// share one would be judged as one.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeSet<PodName>);
+
+impl Names {
+    /// The same pod, under a name that nobody else has: `web@StatefulSet` where there is a `web`.
+    pub(super) fn give(&mut self, mut standing: StandingPod, kind: &str) -> StandingPod {
+        let pod = &mut standing.pod;
+        let own = pod.name.clone();
+        let mut copies = 1_u32;
+        while !self.0.insert(pod.name.clone()) {
+            pod.name.name = match copies {
+                1 => format!("{}@{kind}", own.name),
+                _ => format!("{}@{kind}-{copies}", own.name),
+            };
+            copies += 1;
+        }
+        if pod.address == own.to_string() {
+            pod.address = pod.name.to_string();
+        }
+        standing
+    }
+}
+
 /// The pods of every rendered workload.
 pub(crate) fn pods(rendered: &Rendered) -> Vec<StandingPod> {
-    rendered.objects.iter().flat_map(pods_of).collect()
+    pods_beside(rendered, &mut Names::default())
+}
+
+/// The same, under names that nobody else has.
+pub(super) fn pods_beside(rendered: &Rendered, names: &mut Names) -> Vec<StandingPod> {
+    let mut found = Vec::new();
+    for object in &rendered.objects {
+        let pods = pods_of(object).into_iter();
+        found.extend(pods.map(|standing| names.give(standing, object.kind())));
+    }
+    found
 }
 
 fn pods_of(object: &Object) -> Vec<StandingPod> {
@@ -65,10 +102,12 @@ fn pods_of(object: &Object) -> Vec<StandingPod> {
         0 => object.name().to_string(),
         _ => format!("{}-{ordinal}", object.name()),
     };
-    (0..replicas.min(REPLICAS_MAX)).map(|ordinal| pod(object, template, name(ordinal))).collect()
+    // A workload that is scaled to nothing comes back one day, and its wall must stand by then.
+    let ordinals = 0..replicas.clamp(1, REPLICAS_MAX);
+    ordinals.map(|ordinal| pod(object, template, (ordinal, name(ordinal)))).collect()
 }
 
-fn pod(object: &Object, template: &Value, name: String) -> StandingPod {
+fn pod(object: &Object, template: &Value, (ordinal, name): (u64, String)) -> StandingPod {
     let spec = &template["spec"];
     let containers = containers(spec);
     let declared = containers.iter().flat_map(|container| container_ports(container));
@@ -79,12 +118,14 @@ fn pod(object: &Object, template: &Value, name: String) -> StandingPod {
         Some(agent) => both_transports(&agent.decoys),
         None => Vec::new(),
     };
+    let mut labels = labels(&template["metadata"]["labels"]);
+    labels.extend(controller_labels::added(object, ordinal));
     let service_account = spec["serviceAccountName"].as_str().unwrap_or("default");
     let pod = Pod {
         address: format!("{}/{name}", object.namespace()),
         name: PodName::new(object.namespace(), name),
         workload: object.name().to_string(),
-        labels: labels(&template["metadata"]["labels"]),
+        labels,
         node: String::new(),
         service_account: service_account.to_string(),
         host_network: spec["hostNetwork"].as_bool().unwrap_or(false),
@@ -187,7 +228,7 @@ mod tests {
     #[rstest]
     #[case::deployment("kind: Deployment", "spec: {template: TEMPLATE}", 1)]
     #[case::two("kind: StatefulSet", "spec: {replicas: 5, template: TEMPLATE}", 2)]
-    #[case::none("kind: Deployment", "spec: {replicas: 0, template: TEMPLATE}", 0)]
+    #[case::none("kind: Deployment", "spec: {replicas: 0, template: TEMPLATE}", 1)]
     #[case::daemon("kind: DaemonSet", "spec: {template: TEMPLATE}", 1)]
     #[case::job("kind: Job", "spec: {template: TEMPLATE}", 1)]
     #[case::cron("kind: CronJob", "spec: {jobTemplate: {spec: {template: TEMPLATE}}}", 1)]
@@ -208,6 +249,16 @@ mod tests {
             assert_eq!(standing.names["http"], Port::tcp(80));
             assert!(standing.listens_on(Port::tcp(1)));
         }
+    }
+
+    #[test]
+    fn each_pod_has_the_labels_of_its_ordinal() {
+        let text = format!(
+            "kind: StatefulSet\nmetadata: {{name: w, namespace: n}}\nspec: {{replicas: 2, template: {TEMPLATE}}}\n"
+        );
+        let found = pods_in(&text);
+        let names = found.iter().map(|one| &one.pod.labels["statefulset.kubernetes.io/pod-name"]);
+        assert_eq!(names.collect::<Vec<_>>(), ["w-0", "w-1"]);
     }
 
     #[test]

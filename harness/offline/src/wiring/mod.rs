@@ -15,6 +15,7 @@ pub(crate) mod samples;
 mod selector;
 mod service;
 mod unbuilt;
+mod unclassified;
 
 pub use findings::findings;
 pub(crate) use kustomization::Kustomization;
@@ -34,5 +35,7 @@ pub const RECIPIENT_NOT_IN_RULE: &str = "recipient-not-in-rule";
 pub const ENCRYPTED_REGEX_NOT_ANCHORED: &str = "encrypted-regex-not-anchored";
 /// A Service of the platform is in no endpoint of the contract.
 pub const UNCLASSIFIED_SERVICE: &str = "unclassified-service";
+/// What is rendered makes or fills a namespace that is in no tenant and not in the platform.
+pub const UNCLASSIFIED_NAMESPACE: &str = "unclassified-namespace";
 /// What is taken out of Git, policies among it, stays in the cluster.
 pub const PRUNE_OFF: &str = "prune-off";
