@@ -24,5 +24,6 @@ pub mod revision;
 pub mod scan;
 pub mod secret;
 pub mod sops;
+pub mod surplus;
 pub mod telemetry;
 pub mod wiring;

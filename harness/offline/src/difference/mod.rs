@@ -25,3 +25,4 @@ mod stance;
 pub use compare::difference;
 pub use end::End;
 pub use model::{Difference, FlowChange, OrgChange, SecretChange};
+pub(crate) use outside::ports as rule_ports;

@@ -286,7 +286,7 @@ impl Exposure {
 }
 
 /// A named port is one of the pod that is called, and means nothing at an address.
-fn ports(rule: &Rule, called: Option<&PodFacts>) -> PortSet {
+pub(crate) fn ports(rule: &Rule, called: Option<&PodFacts>) -> PortSet {
     if rule.ports.is_empty() {
         return PortSet::all();
     }

@@ -8,9 +8,11 @@ use partywall_core::source::SourceLocation;
 use serde_json::{Map, Value, json};
 
 use super::apply::{add, flattened};
+use super::asks;
 use super::build::{Built, Failure, Outcome, split};
 use super::entry::HELM_GROUP;
-use super::object::parse_stream;
+use super::hook;
+use super::object::{Object, parse_stream};
 use super::options::{Programs, RenderError};
 use super::post_render;
 use super::program::Run;
@@ -63,19 +65,26 @@ impl TemplateJob<'_> {
             Ok(None) => {}
             Err(failure) => return Ok(Outcome::failed(failure)),
         }
+        let asked = self.asked(&folder, &files);
         let ran = self.helm(programs, &folder, files).ran(cache)?;
         if !ran.good {
-            return Ok(Outcome::failed(self.install_failure(&about, &ran.stderr)));
+            let failure = self.install_failure(&about, &ran.stderr);
+            // Where the cluster answers, the same chart may well install.
+            let known = asked.is_empty();
+            return Ok(Outcome { objects: Err(failure), not_judged: asked, known });
         }
-        let built = match self.objects(&folder, &ran.stdout) {
-            Ok(built) => built,
-            Err(failure) => return Ok(Outcome::failed(failure)),
+        let (built, hooks) = match self.objects(&folder, &ran.stdout) {
+            Ok(found) => found,
+            Err(failure) => return Ok(Outcome::new(Err(failure), asked)),
         };
         let mut outcome = post_render::run(self, built, programs, cache)?;
         let unread = self.unread.iter().map(|unread| self.note(format!("values: {unread}")));
-        outcome.not_judged.extend(unread);
+        outcome.not_judged.extend(unread.chain(asked).chain(hooks));
         if let Ok(objects) = &mut outcome.objects {
             self.finish(objects);
+            let hooks =
+                objects.extract_if(.., |one| hook::is_hook(&one.value) && !hook::runs(&one.value));
+            outcome.not_judged.extend(hooks.map(|one| self.hook(one)));
         }
         Ok(outcome)
     }
@@ -194,8 +203,27 @@ impl TemplateJob<'_> {
         NotJudged { subject: self.label.clone(), reason, location: Some(self.location.clone()) }
     }
 
-    fn objects(&self, folder: &str, text: &str) -> Result<Vec<Built>, Failure> {
+    /// What its chart makes dependent on the cluster.
+    fn asked(&self, folder: &str, files: &BTreeMap<String, String>) -> Vec<NotJudged> {
+        let note = |question: asks::Question| NotJudged {
+            subject: self.label.clone(),
+            reason: format!(
+                "its chart asks the cluster (`{}`), so the files do not tell what it renders there",
+                question.word
+            ),
+            location: Some(question.place.map_or_else(
+                || self.location.clone(),
+                |(file, line)| SourceLocation::new(self.tree.name(&file), line),
+            )),
+        };
+        asks::questions(files, folder, &self.values).into_iter().map(note).collect()
+    }
+
+    /// The objects that the release has once it is installed, and those that are only hooks.
+    /// Not every Helm shows hooks to post-renderers, so that none of these is unmade by one.
+    fn objects(&self, folder: &str, text: &str) -> Result<(Vec<Built>, Vec<NotJudged>), Failure> {
         let mut built = Vec::new();
+        let mut hooks = Vec::new();
         for text in split(text) {
             let template = text.lines().find_map(|line| line.strip_prefix("# Source: "));
             let values = parse_stream("helm", &text).map_err(|error| {
@@ -206,12 +234,30 @@ impl TemplateJob<'_> {
                 );
                 Failure::new("InstallFailed", message)
             })?;
-            for value in values.into_iter().flat_map(flattened) {
+            // A list is a hook as a whole.
+            let hooked = |value: Value| {
+                let whole = hook::is_hook(&value);
+                flattened(value).into_iter().map(move |one| (whole || hook::is_hook(&one), one))
+            };
+            for (is_hook, value) in values.into_iter().flat_map(hooked) {
                 let origin = self.origin(folder, template, &value);
-                built.push(Built { value, text: String::new(), origin });
+                let one = Built { value, text: String::new(), origin };
+                if is_hook && !hook::runs(&one.value) {
+                    hooks.push(self.hook(one));
+                } else {
+                    built.push(one);
+                }
             }
         }
-        Ok(built)
+        Ok((built, hooks))
+    }
+
+    fn hook(&self, mut one: Built) -> NotJudged {
+        self.finish(std::slice::from_mut(&mut one));
+        let object =
+            Object { value: one.value, origin: one.origin, applied_by: self.label.clone() };
+        let (subject, reason) = (object.label(), hook::REASON.to_string());
+        NotJudged { subject, reason, location: Some(object.origin) }
     }
 
     /// The template, on the line of this kind. Helm names it behind the chart's name.

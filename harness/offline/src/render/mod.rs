@@ -11,12 +11,14 @@
 //! cannot be told from files is named as not judged.
 
 mod apply;
+mod asks;
 mod build;
 mod chart;
 mod closure;
 mod entry;
 mod envsubst;
 mod generate;
+mod hook;
 mod object;
 mod options;
 mod origin;

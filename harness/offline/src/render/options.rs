@@ -62,6 +62,14 @@ pub enum RenderError {
     /// A program could not be run.
     #[error("failed to render")]
     Tool(#[from] ToolError),
+    /// A program did not come to its end. Rendering goes on without what it was to give.
+    #[error("`{program}` {why}")]
+    Cut {
+        /// The program.
+        program: &'static str,
+        /// How it was ended.
+        why: String,
+    },
     /// The folder in which the programs work could not be made.
     #[error("failed to prepare a folder for `{program}`")]
     Scratch {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use partywall_tool::Tool;
+use partywall_tool::{Tool, ToolError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,14 +45,14 @@ impl Run<'_> {
         if let Some(ran) = entry.as_deref().and_then(kept) {
             return Ok(ran);
         }
-        let ran = self.run()?;
+        let ran = self.run(LIMIT)?;
         if let Some(entry) = entry {
             keep(&entry, &ran);
         }
         Ok(ran)
     }
 
-    fn run(&self) -> Result<Ran, RenderError> {
+    fn run(&self, limit: Duration) -> Result<Ran, RenderError> {
         let failed = |source| RenderError::Scratch { program: self.name, source };
         let scratch = tempfile::tempdir().map_err(failed)?;
         let (root, home) = (scratch.path().join("root"), scratch.path().join("home"));
@@ -63,7 +63,16 @@ impl Run<'_> {
             fs::create_dir_all(path.parent().unwrap_or(&root)).map_err(failed)?;
             fs::write(path, text).map_err(failed)?;
         }
-        let output = self.tool(&root, &home).run_unchecked()?;
+        let output = match self.tool(&root, &home).timeout(limit).run_unchecked() {
+            Err(ToolError::TimedOut { .. }) => {
+                return Err(self.cut(format!("did not end within {} s", limit.as_secs_f32())));
+            }
+            output => output?,
+        };
+        // What a signal ended says nothing of its input, and must not be kept as if it did.
+        if output.exit.is_none() {
+            return Err(self.cut("was killed (by the system, where memory runs out)".to_string()));
+        }
         let shown = |text: &str| text.replace(&*root.to_string_lossy(), "");
         Ok(Ran {
             good: output.success(),
@@ -72,9 +81,13 @@ impl Run<'_> {
         })
     }
 
+    fn cut(&self, why: String) -> RenderError {
+        RenderError::Cut { program: self.name, why }
+    }
+
     /// Neither program finds another one, a cluster, or the network.
     fn tool(&self, root: &Path, home: &Path) -> Tool {
-        let mut tool = Tool::new(self.program).args(&self.args).dir(root).timeout(LIMIT);
+        let mut tool = Tool::new(self.program).args(&self.args).dir(root);
         for name in ["PATH", "HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             tool = tool.env(name, home);
         }
@@ -148,6 +161,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     fn echo(stdin: &str) -> Run<'static> {
         Run {
@@ -172,6 +186,22 @@ mod tests {
         fs::write(&entry, text.replace("in file", "no file")).unwrap();
         assert_eq!(echo("in ").ran(Some(cache.path())).unwrap().stdout, "in file");
         assert_ne!(echo("in ").key(), echo("on ").key());
+    }
+
+    #[rstest]
+    #[case::endless("while :; do :; done", "`sh` did not end within 0.2 s")]
+    #[case::killed("kill -9 $$", "`sh` was killed (by the system, where memory runs out)")]
+    fn what_does_not_end_by_itself_is_not_kept(#[case] script: &str, #[case] expected: &str) {
+        let run = Run {
+            name: "sh",
+            program: Path::new("/bin/sh"),
+            args: vec!["-c".to_string(), script.to_string()],
+            files: BTreeMap::new(),
+            stdin: String::new(),
+        };
+        let error = run.run(Duration::from_millis(200)).unwrap_err();
+        assert!(matches!(error, RenderError::Cut { .. }));
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -95,6 +95,16 @@ impl Unit {
         named.filter(|named| !named.is_empty()).unwrap_or(&self.namespace)
     }
 
+    /// What becomes of it where its program did not come to its end.
+    pub(super) fn cut(&self, why: &str) -> Outcome {
+        let reason = match self.kind {
+            Kind::Kustomization => "BuildFailed",
+            Kind::HelmRelease => "InstallFailed",
+        };
+        let note = self.not_judged(format!("{why}, so nothing of it is rendered"));
+        Outcome::new(Err(Failure::new(reason, why)), vec![note])
+    }
+
     pub(super) fn not_judged(&self, reason: impl Into<String>) -> NotJudged {
         let location = Some(self.origin.clone());
         NotJudged { subject: self.label(), reason: reason.into(), location }

@@ -101,10 +101,11 @@ impl<'a> Walk<'a> {
             });
             let mut moved = !jobs.is_empty();
             for ((index, _), outcome) in jobs.iter().zip(done) {
-                let outcome = outcome?;
-                if let Some(unit) = self.units.get_mut(*index) {
-                    unit.output = Some(outcome);
-                }
+                let Some(unit) = self.units.get_mut(*index) else { continue };
+                unit.output = Some(match outcome {
+                    Err(cut @ RenderError::Cut { .. }) => unit.cut(&cut.to_string()),
+                    outcome => outcome?,
+                });
             }
             while self.admit() {
                 moved = true;

@@ -1,0 +1,121 @@
+//! Flows between pods.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::ledger::{Ends, Ledger, Opening};
+use super::parties::{Owner, Parties, is_asked};
+use crate::cluster::OfflineCluster;
+use crate::netpol::{Connection, Place, PortSet, Side};
+
+/// A client and a target that both were named so often are not looked at again: where
+/// everybody reaches everybody, pairs are as many as tenants times tenants.
+const PAIRS_MAX: usize = 16;
+
+/// Two stand for a group, so that there is one beside the pod at the other end.
+type Pair = [Option<usize>; 2];
+
+/// What is left of the connections between pods without the contract.
+pub(super) fn add(cluster: &OfflineCluster<'_>, parties: &Parties<'_>, ledger: &mut Ledger) {
+    let mut named: HashMap<usize, usize> = HashMap::new();
+    for connection in cluster.walls().policies().matrix().connections() {
+        for (from, to, ports) in surplus(parties, connection) {
+            let count = |pod: &usize| named.get(pod).copied().unwrap_or_default();
+            if count(&from) >= PAIRS_MAX && count(&to) >= PAIRS_MAX {
+                continue;
+            }
+            for pod in [from, to] {
+                *named.entry(pod).or_default() += 1;
+            }
+            add_pair(cluster, parties, ledger, (from, to), &ports);
+        }
+    }
+}
+
+/// For each two groups of a connection two pods, with the ports that are left.
+fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize, PortSet)> {
+    let mut clients: BTreeMap<Owner, Pair> = BTreeMap::new();
+    let mut targets: BTreeMap<usize, Pair> = BTreeMap::new();
+    if connection.ports.is_empty() {
+        return Vec::new();
+    }
+    for pod in connection.from.iter() {
+        if let Some(Some(member)) = parties.members.get(pod) {
+            put(clients.entry(member.owner).or_default(), pod);
+        }
+    }
+    for pod in connection.to.iter() {
+        if let Some(Some(member)) = parties.members.get(pod) {
+            put(targets.entry(member.target).or_default(), pod);
+        }
+    }
+    let mut found = Vec::new();
+    for (number, called) in &targets {
+        let target = &parties.targets[*number];
+        for (client, calling) in &clients {
+            let is_tenants = |owner: Owner| matches!(owner, Owner::Tenant(_));
+            // What the platform's pods reach in a tenant is nothing that the contract speaks of.
+            if !is_tenants(*client) && (*client == Owner::Platform || !is_tenants(target.owner)) {
+                continue;
+            }
+            let left = connection.ports.difference(&parties.allowed(*client, target));
+            let is_said =
+                is_asked(*client, target.owner) && !left.intersection(&target.asked).is_empty();
+            if left.is_empty() || is_said {
+                continue;
+            }
+            if let Some((from, to)) = apart(calling, called) {
+                found.push((from, to, left));
+            }
+        }
+    }
+    found
+}
+
+fn put(pair: &mut Pair, pod: usize) {
+    if let Some(free) = pair.iter_mut().find(|place| place.is_none()) {
+        *free = Some(pod);
+    }
+}
+
+/// Two that are not the same: a pod is not its own neighbour.
+fn apart(calling: &Pair, called: &Pair) -> Option<(usize, usize)> {
+    let calling = calling.iter().flatten();
+    let mut pairs = calling.flat_map(|from| called.iter().flatten().map(|to| (*from, *to)));
+    pairs.find(|(from, to)| from != to)
+}
+
+/// Each range of ports on the line that allows it.
+fn add_pair(
+    cluster: &OfflineCluster<'_>,
+    parties: &Parties<'_>,
+    ledger: &mut Ledger,
+    (from, to): (usize, usize),
+    ports: &PortSet,
+) {
+    let walls = cluster.walls();
+    let (Some(client), Some(target)) = (&parties.members[from], &parties.members[to]) else {
+        return;
+    };
+    if walls.blind([&client.namespace, &target.namespace]).is_some() {
+        return;
+    }
+    for range in ports.ranges() {
+        let (from, to) = (Place::Pod(from), Place::Pod(to));
+        let decision = walls.policies().decide(from, to, range.protocol, range.first);
+        let sides = [decision.egress, decision.ingress];
+        let rule = sides.iter().find_map(|side| match side {
+            Side::Isolated(isolation) => isolation.allowed_by.first(),
+            Side::Open => None,
+        });
+        let opening = rule.map_or_else(
+            || {
+                let is_ours = matches!(client.owner, Owner::Tenant(_));
+                let open = if is_ours { client } else { target };
+                Opening::unprotected(cluster, &open.namespace, &open.workload)
+            },
+            |rule| Opening::rule(walls, rule),
+        );
+        let (from, to) = (client.name.clone(), target.name.clone());
+        ledger.add(opening, Ends { are_pods: true, from, to }, &PortSet::of([*range]));
+    }
+}
