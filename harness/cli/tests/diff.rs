@@ -202,7 +202,8 @@ fn comment(place: &Place) {
 #[case::udp_closed(|place: &Place| apply(place, "06-dns-tcp-closed"), 1, 4, &[
     "- customer-b/postgres kube-system/kube-dns 53/TCP as contracted platform/tenants/customer-b/network-policies.yaml:68",
 ])]
-#[case::hidden_by_a_neighbour(|place: &Place| apply(place, "14-egress-to-anywhere"), 1, 4, &[
+#[case::hidden_by_a_neighbour(|place: &Place| apply(place, "14-egress-to-anywhere"), 1, 5, &[
+    "new uncontracted-flow platform/tenants/customer-b/network-policies.yaml:25",
     "+ customer-b/postgres a pod that no policy selects 8080/TCP against platform/tenants/customer-b/network-policies.yaml:25",
 ])]
 #[case::tenant_removed(drop_tenant, 1, 36, &[
