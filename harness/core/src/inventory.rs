@@ -166,6 +166,8 @@ pub struct Inventory {
     /// NetworkPolicies, as the API server has them. No probe is planned on them: they let the
     /// files be held against a cluster in which more stands than the layout.
     pub policies: Vec<serde_json::Value>,
+    /// Labels of namespaces by their names, for the same purpose.
+    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Inventory {

@@ -110,6 +110,7 @@ fn inventory() -> Inventory {
         services: vec![service("shared", "gateway", 80, 8000), service("b", "web", 80, 8080)],
         nodes: vec![node("control", 2, true), node("worker", 3, false)],
         policies: Vec::new(),
+        namespaces: Default::default(),
     }
 }
 

@@ -33,11 +33,13 @@ pub(super) async fn read(
     let services: Api<core_v1::Service> = Api::all(client.clone());
     let nodes: Api<core_v1::Node> = Api::all(client.clone());
     let policies: Api<NetworkPolicy> = Api::all(client.clone());
-    let (pods, services, nodes, policies) = futures::try_join!(
+    let standing: Api<core_v1::Namespace> = Api::all(client.clone());
+    let (pods, services, nodes, policies, standing) = futures::try_join!(
         pods.list(&everything),
         services.list(&everything),
         nodes.list(&everything),
-        policies.list(&everything)
+        policies.list(&everything),
+        standing.list(&everything)
     )?;
     let in_scope = |namespace: Option<String>| namespace.is_some_and(|n| namespaces.contains(&n));
     let pods = pods.items.iter().filter(|pod| in_scope(pod.namespace()));
@@ -47,6 +49,11 @@ pub(super) async fn read(
         services: services.map(|found| service(found, &pods)).collect(),
         nodes: nodes.items.iter().filter_map(node).collect(),
         pods: pods.iter().filter_map(|found| pod(found, agent_image)).collect(),
+        namespaces: standing
+            .items
+            .iter()
+            .map(|found| (found.name_any(), found.labels().clone().into_iter().collect()))
+            .collect(),
         policies: policies
             .items
             .iter()

@@ -66,6 +66,7 @@ impl Surroundings {
             pods: pods.cloned().collect(),
             services: services.cloned().collect(),
             nodes: live.nodes.clone(),
+            namespaces: live.namespaces.clone(),
             policies: live
                 .policies
                 .iter()
@@ -154,6 +155,8 @@ pub(crate) struct Standing {
     pub(crate) nodes: Vec<Node>,
     /// Policies that stand there beside those of the layout.
     pub(crate) policies: Vec<Value>,
+    /// Labels of namespaces that are known from there.
+    pub(crate) namespaces: BTreeMap<String, BTreeMap<String, String>>,
     by_name: BTreeMap<PodName, usize>,
 }
 
@@ -178,7 +181,14 @@ impl Standing {
         let names = pods.iter().enumerate();
         let by_name = names.map(|(index, standing)| (standing.pod.name.clone(), index)).collect();
         let around = around.inventory.clone();
-        Self { pods, services, nodes: around.nodes, policies: around.policies, by_name }
+        Self {
+            pods,
+            services,
+            nodes: around.nodes,
+            policies: around.policies,
+            namespaces: around.namespaces,
+            by_name,
+        }
     }
 
     /// The same, as probes are planned on it.
@@ -188,6 +198,7 @@ impl Standing {
             services: self.services.clone(),
             nodes: self.nodes.clone(),
             policies: self.policies.clone(),
+            namespaces: self.namespaces.clone(),
         }
     }
 

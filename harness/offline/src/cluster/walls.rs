@@ -82,7 +82,7 @@ impl Walls {
         let objects: Vec<&Object> = rendered.objects.iter().filter(is_policy).collect();
         let pods = standing.pods.iter().map(pod_facts).collect();
         let values = objects.iter().map(|object| &object.value).chain(&standing.policies);
-        let policies = Policies::new(namespaces(rendered), pods, values);
+        let policies = Policies::new(namespaces(rendered, standing), pods, values);
         let written = objects.iter().map(|object| Origin::of(rendered, object));
         let origins = written.chain(standing.policies.iter().map(Origin::around)).collect();
         let refused = refused(rendered, &objects, &policies);
@@ -99,6 +99,7 @@ impl Walls {
                 .of_kind("Namespace")
                 .map(|object| object.name().to_string())
                 .chain([OPEN_NAMESPACE.to_string()])
+                .chain(standing.namespaces.keys().cloned())
                 .collect(),
             pods: standing.pods.iter().map(label).collect(),
             nodes: standing.nodes.iter().map(|node| address(&node.address)).collect(),
@@ -442,12 +443,16 @@ fn refused(rendered: &Rendered, objects: &[&Object], policies: &Policies) -> Vec
     defects.collect()
 }
 
-fn namespaces(rendered: &Rendered) -> Vec<NamespaceFacts> {
+fn namespaces(rendered: &Rendered, standing: &Standing) -> Vec<NamespaceFacts> {
     let facts = |object: &Object| NamespaceFacts {
         name: object.name().to_string(),
         labels: object.labels(),
     };
-    rendered.of_kind("Namespace").map(facts).collect()
+    let around = standing.namespaces.iter();
+    let around =
+        around.map(|(name, labels)| NamespaceFacts { name: name.clone(), labels: labels.clone() });
+    // What the files say of a namespace comes last, and counts.
+    around.chain(rendered.of_kind("Namespace").map(facts)).collect()
 }
 
 fn pod_facts(standing: &StandingPod) -> PodFacts {
