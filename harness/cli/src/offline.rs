@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use partywall_core::cluster::Backend;
 use partywall_images::ResolveError;
+use partywall_offline::cluster::{OfflineCluster, Surroundings};
 use partywall_offline::render::Programs;
 use partywall_offline::secret::Keys;
 use partywall_runner::{Files, Judgeable, Place, Rendering, load_files, load_keys};
@@ -30,6 +31,14 @@ pub struct Opened {
     pub judgeable: Judgeable,
     /// Keys that open its sealed files.
     pub keys: Keys,
+}
+
+impl Opened {
+    /// The backend that answers from these files, with this around them.
+    pub fn cluster(&self, around: &Surroundings) -> OfflineCluster<'_> {
+        let (project, rendered) = (&self.files.project, &self.judgeable.rendered);
+        OfflineCluster::new(&project.layout, rendered, &project.contract, &self.keys, around)
+    }
 }
 
 /// Read and render the layout that the arguments name.

@@ -26,10 +26,10 @@ const CHANGED_FILE: &str = "customers/customer-a/values.yaml";
 /// Run `partywall bench` in a session of its own.
 pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     print::result(&format!("machine: {}", machine::describe()));
-    if arguments.files {
-        return bench_files::only_files();
-    }
     bench_files::files()?;
+    if arguments.files {
+        return Ok(Exit::Holds);
+    }
     bundle(arguments)?;
     let name = Name { session: SESSION.to_string() };
     down::down(&name)?;

@@ -5,7 +5,6 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use futures::executor::block_on;
-use partywall_core::Exit;
 use partywall_core::event::Event;
 use partywall_offline::cluster::Surroundings;
 use partywall_offline::netpol::{Policies, synthetic};
@@ -106,10 +105,4 @@ fn peak() -> u64 {
 /// of the sizes before, which are smaller.
 fn reset_peak() {
     let _reset = fs::write("/proc/self/clear_refs", "5");
-}
-
-/// Run `partywall bench --files`.
-pub fn only_files() -> Result<Exit, Failure> {
-    files()?;
-    Ok(Exit::Holds)
 }

@@ -78,14 +78,8 @@ fn compared(before: &Opened, after: &Opened) -> Difference {
         Surroundings::assumed(&opened.files.project.contract, &opened.judgeable.rendered)
     };
     let (before_around, after_around) = (around(before), around(after));
-    let (base, head) = (cluster(before, &before_around), cluster(after, &after_around));
+    let (base, head) = (before.cluster(&before_around), after.cluster(&after_around));
     difference(&end(before, &base), &end(after, &head))
-}
-
-fn cluster<'a>(opened: &'a Opened, around: &Surroundings) -> OfflineCluster<'a> {
-    let project = &opened.files.project;
-    let rendered = &opened.judgeable.rendered;
-    OfflineCluster::new(&project.layout, rendered, &project.contract, &opened.keys, around)
 }
 
 fn end<'a>(opened: &'a Opened, cluster: &'a OfflineCluster<'a>) -> End<'a> {

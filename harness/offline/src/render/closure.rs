@@ -150,8 +150,9 @@ impl Closure<'_> {
     ) -> Result<(), Refusal> {
         if let Some(path) = self.path(folder, file, item, path)? {
             self.must_be_read(&path)?;
+            self.take(path);
         }
-        self.data(folder, file, item, path)
+        Ok(())
     }
 
     fn must_be_read(&self, path: &str) -> Result<(), Refusal> {
@@ -166,12 +167,17 @@ impl Closure<'_> {
         item: &Item,
         path: Option<&str>,
     ) -> Result<(), Refusal> {
-        if let Some(path) = self.path(folder, file, item, path)?
-            && self.tree.is_file(&path)
-        {
-            self.files.insert(path);
+        if let Some(path) = self.path(folder, file, item, path)? {
+            self.take(path);
         }
         Ok(())
+    }
+
+    /// What is not there is left to Kustomize, so that it says so in its own words.
+    fn take(&mut self, path: String) {
+        if self.tree.is_file(&path) {
+            self.files.insert(path);
+        }
     }
 
     fn path(
