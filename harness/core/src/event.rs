@@ -3,6 +3,9 @@
 //! Reports read events and nothing else, so a run can be rendered again later. Adding an
 //! event: a variant here, then the compiler names every report that must decide about it.
 
+mod exposure;
+mod mutation;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Backend;
@@ -10,8 +13,13 @@ use crate::inventory::PodName;
 use crate::source::SourceLocation;
 use crate::verdict::Verdict;
 
+pub use exposure::{
+    Distribution, EdgeExposure, Experiment, ExposedState, Interval, Moment, MomentKind,
+};
+pub use mutation::{Fate, MutantResult};
+
 /// The version of this stream.
-pub const EVENT_VERSION: u32 = 2;
+pub const EVENT_VERSION: u32 = 3;
 
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +55,12 @@ pub enum Event {
     NotJudged(NotJudged),
     /// One cell was judged.
     CellJudged(CellResult),
+    /// One change was made under the exposure meter.
+    ExperimentFinished(Experiment),
+    /// A generated mutant was judged.
+    MutantJudged(MutantResult),
+    /// Something was measured: a benchmark's or a meter's numbers.
+    Measured(Distribution),
     /// A trial was judged.
     TrialFinished {
         /// Its name.

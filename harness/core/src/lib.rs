@@ -23,6 +23,7 @@ pub mod port;
 pub mod probe;
 pub mod scenario;
 pub mod source;
+pub mod statistics;
 pub mod verdict;
 
 pub use cluster::{Capability, Cluster, Deadline, ObserveError, Provision};

@@ -207,6 +207,8 @@ impl<'a> Books<'a> {
             Event::CellJudged(cell) => self.cells.entry(&cell.trial).or_default().push(cell),
             Event::DefectFound(_) => self.defects += 1,
             Event::NotJudged(_) => self.not_judged += 1,
+            // Meters and mutants have no trials to add up.
+            Event::ExperimentFinished(_) | Event::MutantJudged(_) | Event::Measured(_) => {}
             Event::RunFinished { .. } => self.finish = Some(event),
         }
         Ok(())

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use partywall_core::cluster::Backend;
-use partywall_core::event::{Blame, CellResult, Defect, Event, NotJudged};
+use partywall_core::event::{
+    Blame, CellResult, Defect, Distribution, Event, Experiment, MutantResult, NotJudged,
+};
 use partywall_core::exit::Exit;
 use partywall_core::verdict::Verdict;
 
@@ -26,6 +28,9 @@ pub(crate) struct RunView<'a> {
     pub defects: Vec<&'a Defect>,
     /// What a backend met and could not judge.
     pub not_judged: Vec<&'a NotJudged>,
+    pub experiments: Vec<&'a Experiment>,
+    pub mutants: Vec<&'a MutantResult>,
+    pub measured: Vec<&'a Distribution>,
     /// Every cell, also of trials that never ended.
     pub cells: Vec<&'a CellResult>,
     /// How the run ended; `None` where it did not.
@@ -114,6 +119,9 @@ impl<'a> RunView<'a> {
                 Event::TrialIgnored { trial, reason } => view.ignored.push((trial, reason)),
                 Event::DefectFound(defect) => view.defects.push(defect),
                 Event::NotJudged(not_judged) => view.not_judged.push(not_judged),
+                Event::ExperimentFinished(experiment) => view.experiments.push(experiment),
+                Event::MutantJudged(mutant) => view.mutants.push(mutant),
+                Event::Measured(distribution) => view.measured.push(distribution),
                 Event::CellJudged(cell) => {
                     view.denied += usize::from(cell.expect == "denied");
                     cells.push(((view.starts.len(), cell.trial.as_str()), cell));

@@ -52,7 +52,7 @@ fn a_start_of_a_newer_version_with_the_same_fields_is_refused_too() {
     let line = serde_json::to_string(&sample::green()[0]).unwrap();
     let newer = line.replace("\"version\":2", "\"version\":3");
     fs::write(folder.path().join("a.jsonl"), newer).unwrap();
-    assert!(matches!(read(folder.path()), Err(EventsError::Version { version: 3, .. })));
+    assert!(matches!(read(folder.path()), Err(EventsError::Version { version: 4, .. })));
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! What the exposure meter saw while something changed.
+//!
+//! All times are microseconds since the experiment began, by the clock of the machine that the
+//! cluster runs on.
+
+use serde::{Deserialize, Serialize};
+
+/// One change under the meter: what was changed, when each part of the system turned, and how
+/// long each edge was not as the contract wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// A short name: `policy-removed`.
+    pub name: String,
+    /// One sentence for a person.
+    pub summary: String,
+    /// The layout, for people.
+    pub layout: String,
+    /// The commit that made the change, where Git did.
+    pub commit: Option<String>,
+    /// The network plugin and its version: `calico v3.31.3`.
+    pub network_plugin: String,
+    /// Probes that were aimed at, per edge and second.
+    pub rate_per_second: u32,
+    /// How long the meter ran.
+    pub elapsed_us: u64,
+    /// When each part turned, in the order of time.
+    pub moments: Vec<Moment>,
+    /// Every edge that was probed.
+    pub edges: Vec<EdgeExposure>,
+    /// What the exposure means and what closes it, where there was any that the layout causes.
+    pub finding: Option<super::Defect>,
+}
+
+/// A moment at which a part of the system turned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// When.
+    pub at_us: u64,
+    /// What turned.
+    pub kind: MomentKind,
+    /// The object, or the commit: `NetworkPolicy customer-a/default-deny-all deleted`.
+    pub what: String,
+}
+
+/// The parts of the system, in the order in which a change goes through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MomentKind {
+    /// The harness did something beside Git: a restart, an edit by hand.
+    Hand,
+    /// The commit was pushed.
+    Git,
+    /// Flux fetched or applied it.
+    Flux,
+    /// A NetworkPolicy changed at the API server.
+    Policy,
+    /// A pod of the layout started or ended.
+    Workload,
+    /// Packets first went the new way.
+    DataPlane,
+}
+
+/// One edge under the meter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeExposure {
+    /// The client, as the matrix names it: `customer-b/open-webui`.
+    pub from: String,
+    /// The target with its port: `customer-a/postgres 5432/TCP`.
+    pub to: String,
+    /// Whether the contract denies it.
+    pub forbidden: bool,
+    /// Probes that were put.
+    pub probes: usize,
+    /// Probes that came through, at the client or by the server's receipts.
+    pub reached: usize,
+    /// Probes that could not be put or whose answer was lost: they say nothing either way.
+    pub lost: usize,
+    /// How long the edge was against the contract: open though forbidden, closed though allowed.
+    pub against_us: u64,
+    /// The edge's states in the order of time, without gaps from the first probe to the last.
+    pub intervals: Vec<Interval>,
+}
+
+impl EdgeExposure {
+    /// What was seen, in words that claim no more than was seen: `0 leaks in 412 probes
+    /// (below 0.73 % with 95 % confidence)`.
+    pub fn statement(&self) -> String {
+        let told = self.probes.saturating_sub(self.lost);
+        if self.forbidden {
+            return crate::statistics::leaks(self.reached, told);
+        }
+        let missed = told.saturating_sub(self.reached);
+        format!("{missed} of {told} probes went unanswered")
+    }
+}
+
+/// A stretch of time in which an edge was in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Its beginning.
+    pub from_us: u64,
+    /// Its end.
+    pub to_us: u64,
+    /// The state.
+    pub state: ExposedState,
+}
+
+/// States of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExposedState {
+    /// Probes come through.
+    Open,
+    /// Probes do not come through.
+    Closed,
+    /// Nothing is known: probes were lost, or an end did not exist.
+    Unknown,
+}
+
+/// Numbers of one kind, told by their order and not by a mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// What was measured: `policy removed to first packet`.
+    pub name: String,
+    /// Under what: `calico v3.31.3`.
+    pub under: String,
+    /// `us`, `1/s`, `probes`.
+    pub unit: String,
+    /// How many were measured.
+    pub count: usize,
+    /// The median.
+    pub p50: u64,
+    /// The value that 99 of 100 do not exceed.
+    pub p99: u64,
+    /// The greatest.
+    pub max: u64,
+}
