@@ -30,7 +30,7 @@ fn says_what_is_wrong_with_a_file() {
         ("", "no events in events\nhint: `partywall test` writes them there"),
         (
             "\n{\"event\":\"run-started\",\"version\":7}",
-            "events/a.jsonl:2: events of version 7, but this partywall reads version 2\n\
+            "events/a.jsonl:2: events of version 7, but this partywall reads version 3\n\
              hint: render the run with the partywall that wrote it",
         ),
         (
@@ -50,7 +50,7 @@ fn says_what_is_wrong_with_a_file() {
 fn a_start_of_a_newer_version_with_the_same_fields_is_refused_too() {
     let folder = tempfile::tempdir().unwrap();
     let line = serde_json::to_string(&sample::green()[0]).unwrap();
-    let newer = line.replace("\"version\":2", "\"version\":3");
+    let newer = line.replace("\"version\":3", "\"version\":4");
     fs::write(folder.path().join("a.jsonl"), newer).unwrap();
     assert!(matches!(read(folder.path()), Err(EventsError::Version { version: 4, .. })));
 }
