@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use partywall::trials::{Conformance, TrialResult};
 
 fn main() -> ExitCode {
@@ -23,16 +23,18 @@ fn main() -> ExitCode {
     // selection, under nextest, which starts a process for each, it is one trial.
     let batch: Arc<OnceLock<Vec<TrialResult>>> = Arc::default();
     let selected = conformance.selected(|name| is_selected(&arguments, name));
-    let names = conformance.names();
+    let (names, lacking) = (conformance.names(), conformance.lacking());
     let trials = names.into_iter().map(|name| {
         let (conformance, batch) = (Arc::clone(&conformance), Arc::clone(&batch));
-        let (selected, ignored) = (selected.clone(), !conformance.has_session());
+        let ignored = !conformance.has_session() || lacking.contains(&name);
+        let selected = selected.clone();
         let this = name.clone();
         let run = move || {
             let results = batch.get_or_init(|| conformance.run(&selected));
-            conformance.result_of(results, &this).map_err(Failed::from)
+            let ignored = conformance.result_of(results, &this).map_err(Failed::from)?;
+            Ok(ignored.map_or(Completion::Completed, Completion::ignored_with))
         };
-        Trial::test(name, run).with_ignored_flag(ignored)
+        Trial::ignorable_test(name, run).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

@@ -8,9 +8,10 @@ use tokio::io::{
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::pace::{self, Paces};
 use crate::protocol::{Ask, Command, Message, PROTOCOL_VERSION, Reply};
 use crate::resolve::Resolver;
-use crate::{control, http, otlp, reach};
+use crate::{control, dns, http, otlp, reach};
 
 /// The longest line of the protocol, its end included.
 pub const LINE_LENGTH_MAX: usize = 1024 * 1024;
@@ -39,7 +40,8 @@ pub enum AskError {
 
 /// What answers the questions.
 pub struct Agent {
-    resolver: Resolver,
+    resolver: Arc<Resolver>,
+    paces: Paces,
     probes: Semaphore,
     control: String,
     pod: String,
@@ -49,7 +51,8 @@ impl Agent {
     /// An agent beside the server at this control socket, with so many probes at once.
     pub fn new(control: String, pod: String, probes_in_flight: usize) -> Self {
         Self {
-            resolver: Resolver::from_system(),
+            resolver: Arc::new(Resolver::from_system()),
+            paces: Paces::default(),
             probes: Semaphore::new(probes_in_flight),
             control,
             pod,
@@ -59,23 +62,29 @@ impl Agent {
     /// The same agent with another resolver.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Resolver) -> Self {
-        self.resolver = resolver;
+        self.resolver = Arc::new(resolver);
         self
     }
 
     /// Answers one question. A probe's time-out begins when its turn has come.
     pub async fn answer(&self, question: Ask) -> Reply {
         match question {
-            Ask::Receipts { .. } | Ask::Listening | Ask::Environment { .. } => {
-                match control::ask(&self.control, &question).await {
-                    Ok(reply) => reply,
+            Ask::Receipts { .. }
+            | Ask::Listening
+            | Ask::Environment { .. }
+            | Ask::Tally { .. }
+            | Ask::OwnPace => match control::ask(&self.control, &question).await {
+                Ok(reply) => reply,
+                Err(error) => Reply::Failed { detail: error.to_string() },
+            },
+            Ask::PaceEnd => Reply::PaceEnded { paces: self.paces.end() },
+            Ask::Pace(_) => Reply::Failed { detail: "a pace needs a stream".to_owned() },
+            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) | Ask::Dns(_) => {
+                match self.probes.acquire().await {
+                    Ok(_turn) => self.probe(question).await,
                     Err(error) => Reply::Failed { detail: error.to_string() },
                 }
             }
-            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) => match self.probes.acquire().await {
-                Ok(_turn) => self.probe(question).await,
-                Err(error) => Reply::Failed { detail: error.to_string() },
-            },
         }
     }
 
@@ -87,9 +96,8 @@ impl Agent {
                 Reply::Emit(otlp::emit(&self.resolver, &request, environment).await)
             }
             Ask::Http(request) => Reply::Http(http::ask(&self.resolver, &request).await),
-            Ask::Receipts { .. } | Ask::Listening | Ask::Environment { .. } => {
-                Reply::Failed { detail: "not a probe".to_owned() }
-            }
+            Ask::Dns(request) => dns::ask(&request).await,
+            _ => Reply::Failed { detail: "not a probe".to_owned() },
         }
     }
 }
@@ -141,13 +149,23 @@ async fn read<R: AsyncBufRead + Unpin>(
             }
         }
     }
+    // Who has no more to ask has seen enough.
+    agent.paces.end();
     Ok(commands)
 }
 
 fn start(agent: &Arc<Agent>, command: Command, answers: UnboundedSender<Message>) {
     let agent = Arc::clone(agent);
+    // Before the next command is read, which may end it.
+    let ending = matches!(command.ask, Ask::Pace(_)).then(|| agent.paces.begin());
     tokio::spawn(async move {
-        let reply = agent.answer(command.ask).await;
+        let reply = match (command.ask, ending) {
+            (Ask::Pace(request), Some(ending)) => {
+                let resolver = Arc::clone(&agent.resolver);
+                pace::answer(resolver, command.id, request, ending, &answers).await
+            }
+            (ask, _) => agent.answer(ask).await,
+        };
         // Where nobody listens any more, nobody misses it.
         drop(answers.send(Message::Reply { id: command.id, reply }));
     });
@@ -210,6 +228,7 @@ fn encode(message: &Message) -> Result<Vec<u8>, AskError> {
 fn too_long(message: &Message, length: usize) -> Message {
     let id = match message {
         Message::Reply { id, .. } => *id,
+        Message::Samples { id, .. } => *id,
         Message::Hello { .. } | Message::Done { .. } => NO_NUMBER,
     };
     Message::Reply {

@@ -1,7 +1,7 @@
 //! Connections whose failure is typed. Every attempt is a new socket with a new source port.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::Interest;
@@ -10,9 +10,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::outcome::{Ending, Stage};
 use crate::protocol::Outcome;
+use crate::source_port;
 
 /// `EINPROGRESS`.
 const IN_PROGRESS: i32 = 115;
+/// Ports that are tried for one datagram.
+const BINDS_MAX: usize = 32;
 
 /// A TCP handshake under way.
 ///
@@ -25,11 +28,19 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Makes a socket and sends the first packet.
+    /// Makes a TCP socket and sends the first packet.
     pub fn begin(address: SocketAddr) -> Result<Self, Ending> {
+        Self::begin_over(address, Protocol::TCP)
+    }
+
+    /// The same over another protocol of connections. To the runtime a one-to-one SCTP socket
+    /// is what a TCP socket is: it connects, reads and writes by the same calls.
+    pub fn begin_over(address: SocketAddr, protocol: Protocol) -> Result<Self, Ending> {
         let create = |error| Ending::before_contact(Stage::Create, &error);
-        let socket = new_socket(address.ip(), Type::STREAM, Protocol::TCP).map_err(create)?;
-        socket.set_tcp_nodelay(true).map_err(create)?;
+        let socket = new_socket(address.ip(), Type::STREAM, protocol).map_err(create)?;
+        if protocol == Protocol::TCP {
+            socket.set_tcp_nodelay(true).map_err(create)?;
+        }
         match socket.connect(&SockAddr::from(address)) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(IN_PROGRESS) => {}
@@ -67,10 +78,30 @@ pub async fn tcp(address: SocketAddr, deadline: Instant) -> Result<TcpStream, En
 pub fn udp(address: SocketAddr) -> Result<UdpSocket, Ending> {
     let create = |error| Ending::before_contact(Stage::Create, &error);
     let socket = new_socket(address.ip(), Type::DGRAM, Protocol::UDP).map_err(create)?;
+    // The same port may be in use towards another target; a connected socket hears its own alone.
+    socket.set_reuse_address(true).map_err(create)?;
+    bind_somewhere(&socket, address).map_err(create)?;
     socket
         .connect(&SockAddr::from(address))
         .map_err(|error| Ending::before_contact(Stage::Send, &error))?;
     UdpSocket::from_std(socket.into()).map_err(create)
+}
+
+/// Binds a UDP socket to the port whose turn it is, or to another one where somebody else has it.
+fn bind_somewhere(socket: &Socket, target: SocketAddr) -> io::Result<()> {
+    let any: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let mut last = Ok(());
+    for _try in 0..BINDS_MAX {
+        last = socket.bind(&SockAddr::from(SocketAddr::new(any, source_port::next(target))));
+        match &last {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            _ => break,
+        }
+    }
+    last
 }
 
 fn new_socket(ip: IpAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {

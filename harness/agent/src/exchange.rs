@@ -6,6 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const WORD: &str = "PARTYWALL";
+const STAY: &str = "PARTYWALL-STAY";
 const PATH: &str = "/partywall/";
 const NONCE_LENGTH_MAX: usize = 64;
 
@@ -59,6 +60,36 @@ pub fn now_us() -> u64 {
         .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
+/// The nonce of a pace's probe.
+pub fn paced(prefix: &str, number: u64) -> String {
+    format!("{prefix}n{number}")
+}
+
+/// A pace's prefix is `p` and sixteen hexadecimal digits.
+pub fn is_pace_prefix(text: &str) -> bool {
+    text.len() == 17
+        && text.starts_with('p')
+        && text.bytes().skip(1).all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The prefix and the number of a nonce, if it is one of a pace's.
+pub fn parse_paced(nonce: &str) -> Option<(&str, u64)> {
+    let (prefix, number) = nonce.rsplit_once('n')?;
+    is_pace_prefix(prefix).then_some((prefix, number.parse().ok()?))
+}
+
+/// What opens a connection that stays for further requests, with its line end.
+pub fn request_to_stay(nonce: &str) -> String {
+    format!("{STAY} {nonce}\n")
+}
+
+/// The nonce of a request to stay, if the line is one.
+pub fn nonce_of_request_to_stay(line: &[u8]) -> Option<String> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let nonce = line.strip_prefix(STAY)?.strip_prefix(' ')?;
+    is_nonce(nonce).then(|| nonce.to_owned())
+}
+
 /// A nonce is short and plain, so that it can stand in a path and in a log.
 pub fn is_nonce(text: &str) -> bool {
     (1..=NONCE_LENGTH_MAX).contains(&text.len())
@@ -76,6 +107,18 @@ mod tests {
         assert_eq!(nonce_of_request(b"PARTYWALL "), None);
         assert_eq!(nonce_of_request(b"PARTYWALL a b"), None);
         assert_eq!(nonce_of_request(b"GET / HTTP/1.1"), None);
+    }
+
+    #[test]
+    fn a_nonce_of_a_pace_is_told_apart() {
+        let prefix = "p0123456789abcdef";
+        assert_eq!(parse_paced(&paced(prefix, 42)), Some((prefix, 42)));
+        assert!(is_nonce(&paced(prefix, u64::MAX)));
+        assert_eq!(parse_paced("00112233445566778899aabbccddeeff"), None);
+        assert_eq!(parse_paced("p0123456789abcdefn"), None);
+        assert_eq!(nonce_of_request_to_stay(request_to_stay("a1").as_bytes()), Some("a1".into()));
+        assert_eq!(nonce_of_request(request_to_stay("a1").as_bytes()), None);
+        assert_eq!(nonce_of_request_to_stay(request("a1").as_bytes()), None);
     }
 
     #[test]

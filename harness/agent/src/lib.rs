@@ -1,6 +1,6 @@
 //! The in-pod probe of Partywall.
 //!
-//! One static binary with two halves. `serve` listens on TCP and UDP ports, answers, and keeps
+//! One static binary with two halves. `serve` listens on TCP, UDP and SCTP ports, answers, and keeps
 //! a receipt of everything that reached it. `ask` runs beside it, commanded over an exec
 //! stream, and puts questions to the network: it reaches for targets, sends telemetry markers,
 //! makes HTTP requests, and reads the receipts of the pod's own server.
@@ -22,6 +22,8 @@ pub mod connect;
 #[cfg(feature = "bin")]
 pub mod control;
 #[cfg(feature = "bin")]
+pub mod dns;
+#[cfg(feature = "bin")]
 pub mod exchange;
 #[cfg(feature = "bin")]
 pub mod http;
@@ -32,6 +34,8 @@ pub mod otlp;
 #[cfg(feature = "bin")]
 pub mod outcome;
 #[cfg(feature = "bin")]
+pub mod pace;
+#[cfg(feature = "bin")]
 pub mod pod;
 #[cfg(feature = "bin")]
 pub mod reach;
@@ -39,3 +43,5 @@ pub mod reach;
 pub mod resolve;
 #[cfg(feature = "bin")]
 pub mod server;
+#[cfg(feature = "bin")]
+mod source_port;

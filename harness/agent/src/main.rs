@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use partywall_agent::ask::Agent;
-use partywall_agent::protocol::{Ask, Outcome, ReachRequest, Reply, Speak, Transport};
+use partywall_agent::pace::{self, PaceError, Paces, Samples};
+use partywall_agent::protocol::{Ask, Outcome, PaceRequest, ReachRequest, Reply, Speak, Transport};
+use partywall_agent::resolve::Resolver;
 use partywall_agent::server::{Config, Server};
 use partywall_agent::{ask, control, exchange, limits, pod};
 use tokio::io::BufReader;
@@ -14,6 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Not an outcome: the command itself could not run.
 const EXIT_FAILED: u8 = 3;
+/// How long a server probes that was told to do so from its first instruction on.
+const OWN_PACE_MS: u64 = 120_000;
+const OWN_PACE_TIMEOUT_MS: u64 = 1000;
 
 #[derive(Parser)]
 #[command(version, about = "The in-pod probe of Partywall")]
@@ -38,12 +43,21 @@ enum Verb {
 
 #[derive(Args)]
 struct ServeArguments {
-    /// Ports that are declared, each on TCP and UDP
+    /// Ports that are declared, each on TCP, UDP and, where the kernel has it, SCTP
     #[arg(long, env = "PARTYWALL_LISTEN", value_delimiter = ',')]
     listen: Vec<u16>,
-    /// Ports that nothing declares and nobody may reach, each on TCP and UDP
+    /// Ports that nothing declares and nobody may reach, each on TCP, UDP and SCTP
     #[arg(long, env = "PARTYWALL_DECOY", value_delimiter = ',')]
     decoy: Vec<u16>,
+    /// Targets to probe from the first instruction on: ADDRESS:PORT/tcp=PREFIX
+    #[arg(long, env = "PARTYWALL_PACE", value_delimiter = ',')]
+    pace: Vec<String>,
+    /// Probes a second and target of that pace, for two minutes
+    #[arg(long, env = "PARTYWALL_PACE_PER_SECOND", default_value_t = 50)]
+    pace_per_second: u32,
+    /// Addresses to listen on; all unless given
+    #[arg(long, env = "PARTYWALL_ADDRESS", value_delimiter = ',')]
+    address: Vec<std::net::IpAddr>,
 }
 
 #[derive(Args)]
@@ -69,6 +83,7 @@ struct ProbeArguments {
 enum TransportChoice {
     Tcp,
     Udp,
+    Sctp,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -76,6 +91,7 @@ enum SpeakChoice {
     Nonce,
     Connect,
     Dns,
+    Lookup,
     Https,
 }
 
@@ -108,9 +124,11 @@ async fn serve(
     control: String,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     limits::probes_in_flight();
+    let own_pace = begin_own_pace(&ports)?;
     let config = Config {
         listen: ports.listen,
         decoy: ports.decoy,
+        addresses: ports.address,
         control,
         pod: pod::own_identity(),
         environment: std::env::vars_os()
@@ -120,13 +138,37 @@ async fn serve(
     // As process 1 of a container it gets no default handling of signals.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = Server::start(&config)?;
+    let server = Server::start_with(&config, own_pace)?;
     tokio::select! {
         () = server.run() => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Begins the pace that the arguments ask for. Its samples are kept for who asks the server.
+fn begin_own_pace(ports: &ServeArguments) -> Result<Arc<Samples>, PaceError> {
+    let samples = Arc::new(Samples::default());
+    if ports.pace.is_empty() {
+        return Ok(samples);
+    }
+    let targets = ports.pace.iter().map(|target| pace::parse_target(target));
+    let request = PaceRequest {
+        targets: targets.collect::<Result<_, _>>()?,
+        per_second: ports.pace_per_second,
+        lasts_ms: OWN_PACE_MS,
+        timeout_ms: OWN_PACE_TIMEOUT_MS,
+        chunk_ms: OWN_PACE_MS,
+    };
+    pace::check(&request)?;
+    let resolver = Arc::new(Resolver::from_system());
+    let kept = Arc::clone(&samples);
+    tokio::spawn(async move {
+        let paces = Paces::default();
+        pace::run(resolver, request, paces.begin(), kept, |_samples| {}).await
+    });
+    Ok(samples)
 }
 
 async fn answer_questions(control: String) -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -146,11 +188,13 @@ async fn probe_once(
         transport: match probe.transport {
             TransportChoice::Tcp => Transport::Tcp,
             TransportChoice::Udp => Transport::Udp,
+            TransportChoice::Sctp => Transport::Sctp,
         },
         speak: match probe.speak {
             SpeakChoice::Nonce => Speak::Nonce,
             SpeakChoice::Connect => Speak::Connect,
             SpeakChoice::Dns => Speak::Dns,
+            SpeakChoice::Lookup => Speak::Lookup,
             SpeakChoice::Https => Speak::Https,
         },
         nonce: format!("{:032x}", exchange::now_us()),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol. Harness and agent must agree exactly.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// One question with its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,22 @@ pub enum Ask {
     Emit(EmitRequest),
     /// One plain HTTP request.
     Http(HttpRequest),
+    /// Many probes of a few targets at a steady rate, until they are ended or their time is up.
+    Pace(PaceRequest),
+    /// End every pace of this stream. Probes under way are still waited for.
+    PaceEnd,
+    /// Which probes of these paces reached the server of this pod since it was last asked with
+    /// `forget`.
+    Tally {
+        /// Prefixes of nonces, see [`PaceTarget::prefix`].
+        prefixes: Vec<String>,
+        /// Forget what is told.
+        forget: bool,
+    },
+    /// The samples of the pace that the server of this pod began at its first instruction.
+    OwnPace,
+    /// DNS questions, many at once.
+    Dns(DnsRequest),
 }
 
 /// Transport protocols that can be probed.
@@ -59,6 +75,8 @@ pub enum Transport {
     Tcp,
     /// UDP.
     Udp,
+    /// SCTP, one-to-one style. Kernels without it cannot be asked.
+    Sctp,
 }
 
 /// What a reach probe says to its target, and so what counts as an answer.
@@ -71,6 +89,9 @@ pub enum Speak {
     Connect,
     /// A DNS query for `kubernetes.default.svc.cluster.local`; any DNS answer counts.
     Dns,
+    /// A DNS query for the text of `<nonce>.partywall.test`; an agent answers with the nonce,
+    /// and any DNS answer counts.
+    Lookup,
     /// TLS without verification, then `GET /partywall/<nonce>`; any HTTP status counts.
     Https,
 }
@@ -82,7 +103,7 @@ pub struct ReachRequest {
     pub target: String,
     /// Target port.
     pub port: u16,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     pub transport: Transport,
     /// What to say.
     pub speak: Speak,
@@ -127,12 +148,74 @@ pub struct ReachReply {
     pub detail: String,
 }
 
+/// DNS record types that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DnsRecord {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// The name behind an address.
+    Ptr,
+    /// Services with their ports.
+    Srv,
+    /// Text.
+    Txt,
+}
+
+/// One DNS question. The name is taken as it is, without a search list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DnsQuestion {
+    /// The whole name.
+    pub name: String,
+    /// The record type.
+    pub record: DnsRecord,
+}
+
+/// DNS questions over UDP, each asked once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRequest {
+    /// `address:port`; the first name server of the pod's own `/etc/resolv.conf` if absent.
+    pub server: Option<String>,
+    /// The questions.
+    pub questions: Vec<DnsQuestion>,
+    /// How many are under way at once.
+    pub at_once: u16,
+    /// How long one answer is waited for.
+    pub timeout_ms: u64,
+}
+
+/// Answer to one [`DnsQuestion`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsAnswer {
+    /// Reached where any answer came.
+    pub outcome: Outcome,
+    /// The response code in words, or the error.
+    pub detail: String,
+    /// The data of the records that came, for a person. A text is cut at 64 bytes.
+    pub records: Vec<String>,
+    /// Bytes of text in the records.
+    pub text_bytes: u64,
+}
+
+/// Answer to [`Ask::Dns`], in the order of the questions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsReply {
+    /// The name server that was asked.
+    pub server: String,
+    /// Per question.
+    pub answers: Vec<DnsAnswer>,
+    /// From the first question to the last answer, in microseconds.
+    pub elapsed_us: u64,
+}
+
 /// One thing the server saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The nonce, or `None` for a TCP connection that was accepted and sent none.
     pub nonce: Option<String>,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     pub transport: Transport,
     /// The local port it came to.
     pub port: u16,
@@ -147,7 +230,7 @@ pub struct Receipt {
 pub struct Listening {
     /// The port.
     pub port: u16,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     pub transport: Transport,
     /// True where the port is a decoy: no object declares it, nobody may reach it.
     pub decoy: bool,
@@ -191,6 +274,64 @@ pub struct EmitReply {
     pub header_names: Vec<String>,
     /// One line for a person: gRPC status or the transport's error.
     pub detail: String,
+}
+
+/// Probes at a steady rate. A probe that is not answered holds up no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceRequest {
+    /// The targets, each of which gets the whole rate.
+    pub targets: Vec<PaceTarget>,
+    /// Probes a second and target, 1 to 100.
+    pub per_second: u32,
+    /// When the pace ends by itself.
+    pub lasts_ms: u64,
+    /// How long each probe is waited for.
+    pub timeout_ms: u64,
+    /// How often the samples are told. A stream that breaks loses what was not told yet.
+    pub chunk_ms: u64,
+}
+
+/// One target of a pace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceTarget {
+    /// An IP address or a DNS name.
+    pub target: String,
+    /// Target port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// `p` and sixteen hexadecimal digits, unique in the run. A probe's nonce is the prefix,
+    /// `n`, and the probe's number.
+    pub prefix: String,
+    /// One connection, or one socket, for all probes: what was established before a wall was
+    /// put up. Otherwise every probe is a new one.
+    pub steady: bool,
+}
+
+/// One probe of a pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The place of its target in the request.
+    pub target: u32,
+    /// Its number: its place in the schedule. Numbers that are missing were never put.
+    pub number: u64,
+    /// When it was put, in microseconds since the Unix epoch by the client's clock.
+    pub at_us: u64,
+    /// How long it took.
+    pub elapsed_us: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Probes of one pace that reached a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tallied {
+    /// The pace's prefix.
+    pub prefix: String,
+    /// Number of the probe, and when it came in microseconds since the Unix epoch.
+    pub arrivals: Vec<(u64, u64)>,
+    /// Probes that came and for which there was no room.
+    pub lost: u64,
 }
 
 /// One HTTP request over plain TCP.
@@ -240,6 +381,13 @@ pub enum Message {
         /// The answer.
         reply: Reply,
     },
+    /// Samples of a pace, before its [`Reply::Paced`].
+    Samples {
+        /// The number of the pace's command.
+        id: u64,
+        /// Probes that have ended since the last chunk, in the order of their ends.
+        samples: Vec<Sample>,
+    },
     /// The last line: standard input ended and every command was answered.
     Done {
         /// How many commands were read.
@@ -263,6 +411,22 @@ pub enum Reply {
     Emit(EmitReply),
     /// To [`Ask::Http`].
     Http(HttpReply),
+    /// To [`Ask::Dns`].
+    Dns(DnsReply),
+    /// To [`Ask::Pace`], after the last of its samples: how many probes were put.
+    Paced {
+        /// Probes.
+        probes: u64,
+    },
+    /// To [`Ask::PaceEnd`]: how many paces were told to end.
+    PaceEnded {
+        /// Paces.
+        paces: u64,
+    },
+    /// To [`Ask::Tally`].
+    Tally(Vec<Tallied>),
+    /// To [`Ask::OwnPace`].
+    OwnPace(Vec<Sample>),
     /// The command could not be understood or its server part could not be asked.
     Failed {
         /// One line for a person.

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use partywall_agent::protocol::{
-    Ask, Command, EmitReply, EmitRequest, HttpReply, HttpRequest, Listening, Message, Outcome,
-    PROTOCOL_VERSION, ReachReply, ReachRequest, Receipt, Reply, Signal, Speak, Transport,
+    Ask, Command, DnsAnswer, DnsQuestion, DnsRecord, DnsReply, DnsRequest, EmitReply, EmitRequest,
+    HttpReply, HttpRequest, Listening, Message, Outcome, PROTOCOL_VERSION, PaceRequest, PaceTarget,
+    ReachReply, ReachRequest, Receipt, Reply, Sample, Signal, Speak, Tallied, Transport,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +54,31 @@ fn commands_keep_their_shape() {
             body: None,
             timeout_ms: 500,
         }),
+        Ask::Pace(PaceRequest {
+            targets: vec![PaceTarget {
+                target: "10.244.0.7".to_owned(),
+                port: 8000,
+                transport: Transport::Udp,
+                prefix: "p0123456789abcdef".to_owned(),
+                steady: true,
+            }],
+            per_second: 50,
+            lasts_ms: 60_000,
+            timeout_ms: 1000,
+            chunk_ms: 500,
+        }),
+        Ask::PaceEnd,
+        Ask::Tally { prefixes: vec!["p0123456789abcdef".to_owned()], forget: true },
+        Ask::OwnPace,
+        Ask::Dns(DnsRequest {
+            server: Some("10.96.0.10:53".to_owned()),
+            questions: vec![DnsQuestion {
+                name: "n1.partywall.test".to_owned(),
+                record: DnsRecord::Txt,
+            }],
+            at_once: 32,
+            timeout_ms: 2000,
+        }),
     ];
     let commands: Vec<_> = (1..).zip(asks).map(|(id, ask)| Command { id, ask }).collect();
     insta::assert_snapshot!(lines(&commands));
@@ -60,6 +86,8 @@ fn commands_keep_their_shape() {
 
 #[test]
 fn messages_keep_their_shape() {
+    let sample =
+        Sample { target: 0, number: 3, at_us: 1, elapsed_us: 2, outcome: Outcome::Reached };
     let replies = [
         Reply::Reach(ReachReply {
             outcome: Outcome::ProbeError,
@@ -92,11 +120,30 @@ fn messages_keep_their_shape() {
             body: String::new(),
             detail: "nothing came back".to_owned(),
         }),
+        Reply::Paced { probes: 7 },
+        Reply::PaceEnded { paces: 1 },
+        Reply::Tally(vec![Tallied {
+            prefix: "p0123456789abcdef".to_owned(),
+            arrivals: vec![(0, 1), (1, 2)],
+            lost: 0,
+        }]),
+        Reply::OwnPace(vec![sample]),
+        Reply::Dns(DnsReply {
+            server: "10.96.0.10:53".to_owned(),
+            answers: vec![DnsAnswer {
+                outcome: Outcome::Reached,
+                detail: "No Error".to_owned(),
+                records: vec!["PARTYWALL n1".to_owned()],
+                text_bytes: 512,
+            }],
+            elapsed_us: 3,
+        }),
         Reply::Failed { detail: "why".to_owned() },
     ];
     let mut messages =
         vec![Message::Hello { protocol: PROTOCOL_VERSION, pod: "tenant/web-0".to_owned() }];
     messages.extend((1..).zip(replies).map(|(id, reply)| Message::Reply { id, reply }));
+    messages.push(Message::Samples { id: 7, samples: vec![sample] });
     messages.push(Message::Done { commands: 7 });
     insta::assert_snapshot!(lines(&messages));
 }
@@ -110,8 +157,9 @@ fn every_word_of_the_protocol_is_known() {
         Outcome::Unresolved,
         Outcome::ProbeError,
     ];
-    let speaks = [Speak::Nonce, Speak::Connect, Speak::Dns, Speak::Https];
+    let speaks = [Speak::Nonce, Speak::Connect, Speak::Dns, Speak::Lookup, Speak::Https];
     let signals = [Signal::Log, Signal::Metric];
-    let words = [lines(&outcomes), lines(&speaks), lines(&signals)].join("\n");
-    insta::assert_snapshot!(words.replace('\n', " "), @r#""reached" "refused" "dropped" "unresolved" "probe-error" "nonce" "connect" "dns" "https" "log" "metric""#);
+    let transports = [Transport::Tcp, Transport::Udp, Transport::Sctp];
+    let words = [lines(&outcomes), lines(&speaks), lines(&signals), lines(&transports)].join("\n");
+    insta::assert_snapshot!(words.replace('\n', " "), @r#""reached" "refused" "dropped" "unresolved" "probe-error" "nonce" "connect" "dns" "lookup" "https" "log" "metric" "TCP" "UDP" "SCTP""#);
 }

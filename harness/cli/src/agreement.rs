@@ -1,6 +1,6 @@
 //! The files' answers held against a cluster's, square by square.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use partywall_core::event::{CellResult, Event};
@@ -103,9 +103,24 @@ fn squares(events: &[Event]) -> BTreeMap<Key, Verdict> {
     verdicts.into_iter().map(|(key, of_key)| (key, Verdict::gravest(of_key))).collect()
 }
 
+/// Trials that a run did not ask, by what both backends call them.
+fn ignored(events: &[Event]) -> BTreeSet<String> {
+    let names = events.iter().filter_map(|event| match event {
+        Event::TrialIgnored { trial, .. } => Some(trial),
+        _ => None,
+    });
+    names
+        .map(|name| name.split_once("::").map_or(name.as_str(), |(_, trial)| trial).to_string())
+        .collect()
+}
+
 /// Hold one run against the other.
 pub fn compare(live: &[Event], offline: &[Event], ledger: &Ledger) -> Agreement {
-    let (live, mut offline) = (squares(live), squares(offline));
+    let (by_live, by_offline) = (ignored(live), ignored(offline));
+    let (mut live, mut offline) = (squares(live), squares(offline));
+    // What one of them says it cannot ask is in its own report, and is nothing to agree on.
+    live.retain(|key, _| !by_offline.contains(&key.trial));
+    offline.retain(|key, _| !by_live.contains(&key.trial));
     let mut agreement = Agreement::default();
     for (key, seen) in &live {
         let Some(told) = offline.remove(key) else {
@@ -149,6 +164,7 @@ mod tests {
             to: String::new(),
             expect: "denied".to_string(),
             controls: String::new(),
+            evidence: None,
             verdict,
         })
     }
@@ -186,6 +202,32 @@ mod tests {
         assert_eq!((none.live_only.len(), none.planned, none.both), (1, 1, 0));
         assert!(!none.is_agreed());
         assert!(!compared(&[], &holds).is_agreed());
+    }
+
+    #[test]
+    fn what_one_side_cannot_ask_is_nothing_to_agree_on() {
+        let cells = |trial: &str| {
+            let mut events = vec![cell("kind", "a -> b", Verdict::holds())];
+            let mut other = events[0].clone();
+            if let Event::CellJudged(cell) = &mut other {
+                cell.trial = trial.to_string();
+            }
+            events.push(other);
+            events
+        };
+        let offline = |ignored: &str| {
+            let reason = "no file says".to_string();
+            vec![
+                cell("offline", "a -> b", Verdict::holds()),
+                Event::TrialIgnored { trial: ignored.to_string(), reason },
+            ]
+        };
+        let compared = |ignored: &str| {
+            compare(&cells("kind::world::y"), &offline(ignored), &Ledger::default())
+        };
+        assert!(compared("offline::world::y").is_agreed());
+        assert!(!compared("offline::world::z").is_agreed());
+        assert!(!compared("offline::isolation::x").is_agreed(), "a trial that was left out");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod bundle;
 mod commands;
 mod failure;
 mod machine;
+mod mutation;
 mod offline;
 mod paths;
 mod print;
@@ -18,5 +19,6 @@ mod project;
 mod reports;
 mod session_deploy;
 pub mod trials;
+mod watch;
 
-pub use commands::run;
+pub use commands::{enforcement_lost, run};

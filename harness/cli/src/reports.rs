@@ -33,8 +33,7 @@ pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
     }
     fs::write(events_folder.join("run.jsonl"), text).map_err(failed)?;
     fs::write(folder.join(JUNIT), junit(run)?).map_err(failed)?;
-    let page = html::render(run).map_err(Failure::environment)?;
-    fs::write(folder.join(PAGE), page).map_err(failed)?;
+    fs::write(folder.join(PAGE), page(&[run])?).map_err(failed)?;
     if let Some(summary) = paths::variable("GITHUB_STEP_SUMMARY") {
         fs::write(summary, github(run)).map_err(failed)?;
         print::note(&github_report::annotations(run));
@@ -70,9 +69,11 @@ pub fn show(run: &[Event], folder: &Path) -> Result<(), Failure> {
     accounted(run)
 }
 
-/// Read an earlier run.
+/// Read an earlier run: from the folder's `events`, or from the folder itself.
 pub fn read(folder: &Path) -> Result<Vec<Event>, Failure> {
-    events::read(&folder.join(EVENTS)).map_err(Failure::usage)
+    let of_events = folder.join(EVENTS);
+    let folder = if of_events.is_dir() { of_events.as_path() } else { folder };
+    events::read(folder).map_err(Failure::usage)
 }
 
 /// Matrices and failures for a terminal.
@@ -100,7 +101,22 @@ pub fn rendered(format: Format, run: &[Event]) -> Result<String, Failure> {
         Format::Markdown => Ok(markdown::render(run)),
         Format::Json => json::render(run).map_err(Failure::environment),
         Format::Sarif => sarif::render(run).map_err(Failure::environment),
+        Format::Html => page(&[run]),
     }
+}
+
+/// Several runs over one layout in a format that can show them together.
+pub fn rendered_together(format: Format, runs: &[&[Event]]) -> Result<String, Failure> {
+    match (format, runs) {
+        (_, [run]) => rendered(format, run),
+        (Format::Html, _) => page(runs),
+        (Format::Markdown, _) => Ok(markdown::render_all(runs)),
+        _ => Err(Failure::usage("`--with` goes with `--format html` or `--format markdown`")),
+    }
+}
+
+fn page(runs: &[&[Event]]) -> Result<String, Failure> {
+    html::render_all(runs).map_err(Failure::environment)
 }
 
 /// JUnit XML.

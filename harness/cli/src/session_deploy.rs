@@ -18,6 +18,8 @@ use crate::failure::Failure;
 use crate::paths;
 
 const RECONCILE: Duration = Duration::from_secs(180);
+/// What each tenant adds: Helm installs a few releases at a time.
+const RECONCILE_TENANT: Duration = Duration::from_secs(6);
 /// A whole run takes less.
 const TURN: Wait = Wait::seconds(600);
 /// Names the commit that was last reconciled whole, in the session's folder.
@@ -55,14 +57,16 @@ impl Deploy for SessionDeploy<'_> {
         let pushed = pushed.map_err(push_failure)?;
         let keys = apply_key_secrets(&client, self.session, &self.spec.secrets).await;
         keys.map_err(Failure::environment)?;
-        let report = reconcile(&client, self.session, &self.spec.sync, &pushed, RECONCILE).await;
+        let tenants = u32::try_from(self.spec.secrets.len()).unwrap_or(u32::MAX);
+        let limit = RECONCILE + RECONCILE_TENANT.saturating_mul(tenants);
+        let report = reconcile(&client, self.session, &self.spec.sync, &pushed, limit).await;
         let report = report.map_err(Failure::environment)?;
         if report.timed_out && report.failures().next().is_none() {
             return Err(Failure::environment(format!(
                 "Flux did not take up commit {} within {} s\nhint: `repositories` in \
                  partywall.yaml must name the address that {} gives its GitRepository",
                 report.commit,
-                RECONCILE.as_secs(),
+                limit.as_secs(),
                 self.spec.sync
             )));
         }
@@ -119,6 +123,17 @@ pub fn flux_object(object: ObjectStatus) -> FluxObject {
 /// Remember that a commit is applied whole, or that none is.
 pub fn mark_reconciled(session: &Session, report: &ReconcileReport) -> Result<(), Failure> {
     let commit = if report.all_ready() { report.commit.as_str() } else { "" };
+    Ok(fs::write(session.file(RECONCILED), commit)?)
+}
+
+/// Remember that the session holds something that is not the layout as it is.
+pub fn unmark_reconciled(session: &Session) -> Result<(), Failure> {
+    Ok(fs::write(session.file(RECONCILED), "")?)
+}
+
+/// Remember that the commit that the session holds is the layout as it is.
+pub fn mark_whole(session: &Session) -> Result<(), Failure> {
+    let commit = session.pushed.as_ref().map(|pushed| pushed.commit.as_str()).unwrap_or_default();
     Ok(fs::write(session.file(RECONCILED), commit)?)
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
-use partywall_core::plan::{Trial, trials};
+use partywall_core::plan::{Trial, lack, trials};
 use partywall_core::verdict::Verdict;
-use partywall_live::Session;
+use partywall_live::{Session, known};
 use partywall_runner::Project;
 
 use crate::args::LayoutArgs;
@@ -19,6 +19,8 @@ pub struct TrialResult {
     name: String,
     /// `None` where the trial holds.
     problem: Option<String>,
+    /// Why it was not asked: then it neither holds nor fails.
+    ignored: Option<String>,
 }
 
 /// The trials of one layout, to be run on one session.
@@ -51,6 +53,14 @@ impl Conformance {
         self.trials.iter().map(|trial| trial.name.clone()).collect()
     }
 
+    /// The trials that the session cannot be asked, as `up` found it: they are listed as ignored.
+    pub fn lacking(&self) -> Vec<String> {
+        let Ok(session) = Session::load(&paths::state(), &self.session) else { return Vec::new() };
+        let known = known(&session);
+        let lacks = |trial: &&Trial| lack(trial, &self.project.contract, &known).is_some();
+        self.trials.iter().filter(lacks).map(|trial| trial.name.clone()).collect()
+    }
+
     /// Whether there is a session file. Without one the trials are listed as ignored.
     pub fn has_session(&self) -> bool {
         Session::directory_of(&paths::state(), &self.session)
@@ -70,17 +80,21 @@ impl Conformance {
             Ok(events) => events.iter().filter_map(result_of).collect(),
             Err(failure) => {
                 let problem = Some(format!("environment: {failure}"));
-                let failed =
-                    |name: &String| TrialResult { name: name.clone(), problem: problem.clone() };
+                let failed = |name: &String| TrialResult {
+                    name: name.clone(),
+                    problem: problem.clone(),
+                    ignored: None,
+                };
                 selected.iter().map(failed).collect()
             }
         }
     }
 
-    /// The result of one trial; a trial that was never judged has failed.
-    pub fn result_of(&self, results: &[TrialResult], name: &str) -> Result<(), String> {
+    /// The result of one trial, or why it could not be asked; a trial that was never judged has
+    /// failed.
+    pub fn result_of(&self, results: &[TrialResult], name: &str) -> Result<Option<String>, String> {
         match results.iter().find(|result| result.name == name) {
-            Some(TrialResult { problem: None, .. }) => Ok(()),
+            Some(TrialResult { problem: None, ignored, .. }) => Ok(ignored.clone()),
             Some(TrialResult { problem: Some(problem), .. }) => Err(problem.clone()),
             None => Err("the trial was planned but never judged".to_string()),
         }
@@ -88,6 +102,10 @@ impl Conformance {
 }
 
 fn result_of(event: &Event) -> Option<TrialResult> {
+    if let Event::TrialIgnored { trial, reason } = event {
+        let (name, ignored) = (trial.clone(), Some(reason.clone()));
+        return Some(TrialResult { name, problem: None, ignored });
+    }
     let Event::TrialFinished { trial, claim, verdict, blame, repeat, .. } = event else {
         return None;
     };
@@ -101,5 +119,5 @@ fn result_of(event: &Event) -> Option<TrialResult> {
             Some(format!("{word}: {claim}\n  {reason}{at}\n  repeat: {repeat}"))
         }
     };
-    Some(TrialResult { name: trial.clone(), problem })
+    Some(TrialResult { name: trial.clone(), problem, ignored: None })
 }

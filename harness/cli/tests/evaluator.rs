@@ -48,6 +48,13 @@ fn the_evaluator_and_the_cluster_agree() -> Result<(), Failed> {
     let comparison = evidence.compare(Ground::policies);
     println!("{comparison}");
     let mut faults = comparison.faults(POLICIES_LEAST);
+    for (_, case) in &evidence.cases {
+        println!("by hand: {} ({} claims)", case.name, case.claims.len());
+    }
+    if evidence.cases.is_empty() {
+        faults.push("no policy was made by hand".to_string());
+    }
+    faults.extend(evidence.broken_claims());
     for (what, evaluate) in BROKEN {
         let broken = evidence.compare(evaluate);
         let (differing, rounds) = (broken.differing(), broken.disagreements.len());

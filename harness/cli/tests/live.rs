@@ -18,6 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
+use partywall_live::{Session, enforcement_off, enforcement_on};
 use support::{Outcome, Place};
 
 /// How long an interrupted program may take to end.
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let live = std::env::var_os("PARTYWALL_LIVE").is_some_and(|value| value == "1");
     let shared = Arc::new(Shared::new());
     type Body = fn(&Shared);
-    let bodies: [(&str, Body); 9] = [
+    let bodies: [(&str, Body); 10] = [
         ("docker_silent", docker_is_silent),
         ("disk_full", the_disk_of_docker_is_full),
         ("disk_full_of_sessions", the_disk_of_the_sessions_is_full),
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ("interrupted_up", an_interrupted_up_goes_on),
         ("second_up", a_second_up_reuses_the_session),
         ("refused_push", a_refused_push_names_the_repository),
+        ("enforcement_off", a_run_without_enforcement_proves_nothing),
         ("cluster_gone", a_cluster_that_is_gone_comes_back),
         ("killed_up", a_killed_up_is_removed_whole),
     ];
@@ -252,6 +254,28 @@ fn a_refused_push_names_the_repository(shared: &Shared) {
         .ends(3, &["the Git server refused the push of deployments", "hint: only the session's"]);
     assert!(!refused.stderr.contains(&password), "the password was printed");
     shared.run("push").ends(0, &[]);
+}
+
+fn a_run_without_enforcement_proves_nothing(shared: &Shared) {
+    shared.up();
+    let session = Session::load(&shared.place.path("state"), &shared.session).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(session.client()).unwrap();
+    let switched = runtime.block_on(enforcement_off(&client, &session));
+    let blind = shared.run("test");
+    runtime.block_on(enforcement_on(&client)).unwrap();
+    switched.unwrap();
+    blind.ends(
+        3,
+        &[
+            "the enforcement canary did not bite: with a deny-all ingress policy, these came through",
+            "nothing could be proven",
+            "hint: this cluster's network plugin does not enforce NetworkPolicy",
+        ],
+    );
+    assert_eq!(blind.stdout, "", "a run that proves nothing shows no matrix");
+    assert!(!shared.place.path("reports/events").exists(), "and leaves no events");
+    shared.run("test").ends(0, &[]);
 }
 
 fn a_cluster_that_is_gone_comes_back(shared: &Shared) {

@@ -119,8 +119,22 @@ pub struct CellResult {
     pub expect: String,
     /// How the controls went, in words.
     pub controls: String,
+    /// What the probe itself saw; `None` where nothing was put, and in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// The judgement.
     pub verdict: Verdict,
+}
+
+/// What one probe saw, whatever it means for the claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What happened, in words: `dropped`, `HTTP 401`.
+    pub outcome: String,
+    /// What the other side's own record says: `absent`; empty where there is none.
+    pub receipt: String,
+    /// How long the probe took, in microseconds, where that is known.
+    pub elapsed_us: Option<u64>,
 }
 
 /// The line that causes a violation.

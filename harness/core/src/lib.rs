@@ -9,12 +9,16 @@
 //! comes in as strings, and every backend answers through the [`Cluster`] trait. That keeps
 //! the judgement the same offline, on kind and on a cluster that already exists.
 
+pub mod attempt;
 pub mod check;
 pub mod cluster;
 pub mod contract;
 pub mod document;
+pub mod doors;
 pub mod event;
 pub mod exit;
+pub mod exposure;
+pub mod index;
 pub mod inventory;
 pub mod layout;
 pub mod observation;
@@ -29,6 +33,7 @@ pub mod verdict;
 pub use cluster::{Capability, Cluster, Deadline, ObserveError, Provision};
 pub use contract::Contract;
 pub use exit::Exit;
+pub use index::Index;
 pub use inventory::Inventory;
 pub use layout::Layout;
 pub use port::{Port, Transport};

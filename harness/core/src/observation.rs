@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::Identity;
 use crate::source::SourceLocation;
 
 pub use partywall_agent::protocol::Outcome;
@@ -20,6 +21,10 @@ pub enum Observation {
     Deliver(DeliverObservation),
     /// To an access probe.
     Access(AccessObservation),
+    /// To a DNS probe.
+    Dns(DnsObservation),
+    /// To an attempt.
+    Attempt(Box<AttemptObservation>),
     /// The backend could not put the question; says why.
     Failed {
         /// One line for a person.
@@ -159,4 +164,139 @@ pub struct AccessObservation {
     pub control_status: Option<u16>,
     /// One line for a person.
     pub detail: String,
+}
+
+/// What became of a hostile object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptObservation {
+    /// `NetworkPolicy customer-a/partywall-attempt-allow-all-policy`.
+    pub object: String,
+    /// What every identity was told, in the order in which they tried.
+    pub tried: Vec<Trying>,
+    /// Whether the object would be taken from somebody who may.
+    pub control: AttemptControl,
+    /// What it did, where it was applied.
+    pub effect: Option<AttemptEffect>,
+    /// What could not be taken away again.
+    pub left: Option<String>,
+}
+
+/// What one identity was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trying {
+    /// Who tried.
+    pub identity: Identity,
+    /// The answer.
+    pub answer: AttemptAnswer,
+}
+
+/// The answer to one identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptAnswer {
+    /// It was not taken.
+    Refused {
+        /// What refused it.
+        layer: Layer,
+        /// In whose words.
+        message: String,
+    },
+    /// It stood.
+    Applied,
+    /// Nobody knows; says why.
+    Unknown {
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+/// What refuses an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// The identity may not do it.
+    Rights,
+    /// Nobody of that namespace may have such an object.
+    Admission,
+    /// There is no such object.
+    Validation,
+}
+
+impl Layer {
+    /// For people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Rights => "rights",
+            Self::Admission => "admission",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+/// What gives a refusal its meaning: a malformed object is refused to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptControl {
+    /// The very same object is taken from the administrator.
+    Accepted,
+    /// It is refused to the administrator too, and the same one without what makes it hostile is
+    /// taken.
+    Innocent,
+    /// Nobody was asked: the answer follows from the files.
+    Computed,
+    /// Neither; says what the administrator was told.
+    Failed {
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+/// What an applied object did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptEffect {
+    /// Why it is not certain that the object had begun to act when it was asked about.
+    pub unrealised: Option<String>,
+    /// The answers to the reach probes of the attempt, in their order.
+    pub reaches: Vec<AttemptReachSeen>,
+}
+
+/// The answer to one reach probe of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptReachSeen {
+    /// To the probe.
+    pub seen: Observation,
+    /// To its client's controls.
+    pub client: Vec<Observation>,
+    /// To its target's controls.
+    pub target: Vec<Observation>,
+}
+
+/// What one client's questions to a name server came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsTally {
+    /// Questions.
+    pub asked: usize,
+    /// Questions that were answered with a record.
+    pub answered: usize,
+    /// Questions that our own name server has received, where they were in its zone.
+    pub arrived: usize,
+    /// Bytes that the questions which arrived carried.
+    pub bytes_out: u64,
+    /// Bytes of text in the answers.
+    pub bytes_in: u64,
+    /// From the first question to the last answer, in microseconds.
+    pub elapsed_us: u64,
+    /// The names that were told, or what the first question was answered where none was.
+    pub told: Vec<String>,
+}
+
+/// The answer to a DNS probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsObservation {
+    /// The name server that was asked.
+    pub server: String,
+    /// What the tenant's pod was told.
+    pub seen: DnsTally,
+    /// What a client without policies was told on the same questions.
+    pub control: DnsTally,
 }

@@ -13,7 +13,7 @@ pub use partywall_agent::protocol::Transport;
 pub struct Port {
     /// 1 to 65535.
     pub number: u16,
-    /// TCP or UDP.
+    /// TCP, UDP or SCTP.
     pub transport: Transport,
 }
 
@@ -27,6 +27,11 @@ impl Port {
     pub const fn udp(number: u16) -> Self {
         Self { number, transport: Transport::Udp }
     }
+
+    /// An SCTP port.
+    pub const fn sctp(number: u16) -> Self {
+        Self { number, transport: Transport::Sctp }
+    }
 }
 
 impl fmt::Display for Port {
@@ -34,6 +39,7 @@ impl fmt::Display for Port {
         let transport = match self.transport {
             Transport::Tcp => "TCP",
             Transport::Udp => "UDP",
+            Transport::Sctp => "SCTP",
         };
         write!(formatter, "{}/{transport}", self.number)
     }
@@ -43,14 +49,14 @@ impl FromStr for Port {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || format!("`{text}` is not a port: write PORT/TCP or PORT/UDP");
+        let malformed = || format!("`{text}` is not a port: write PORT/TCP, PORT/UDP or PORT/SCTP");
         let (number, transport) = text.split_once('/').ok_or_else(malformed)?;
         let number: u16 = number.parse().map_err(|_| malformed())?;
         match transport {
             _ if number == 0 => Err(malformed()),
             "TCP" => Ok(Self::tcp(number)),
             "UDP" => Ok(Self::udp(number)),
-            "SCTP" => Err(format!("`{text}`: SCTP is not probed yet")),
+            "SCTP" => Ok(Self::sctp(number)),
             _ => Err(malformed()),
         }
     }
@@ -78,6 +84,7 @@ mod tests {
     #[rstest]
     #[case("8000/TCP", Port::tcp(8000))]
     #[case("53/UDP", Port::udp(53))]
+    #[case("9999/SCTP", Port::sctp(9999))]
     fn reads_ports(#[case] text: &str, #[case] port: Port) {
         assert_eq!(text.parse(), Ok(port));
         assert_eq!(port.to_string(), text);
@@ -88,7 +95,7 @@ mod tests {
     #[case("0/TCP")]
     #[case("70000/TCP")]
     #[case("53/udp")]
-    #[case("53/SCTP")]
+    #[case("53/DCCP")]
     fn refuses_malformed_ports(#[case] text: &str) {
         assert!(text.parse::<Port>().is_err());
     }

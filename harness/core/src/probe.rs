@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::AttemptProbe;
 use crate::contract::Tenant;
 use crate::inventory::PodName;
 use crate::port::Port;
@@ -24,6 +25,10 @@ pub enum ProbeKind {
     Object,
     /// What does this API answer?
     Access,
+    /// What does the cluster's name server let through and tell?
+    Dns,
+    /// What becomes of this hostile object?
+    Attempt,
 }
 
 /// One question.
@@ -38,6 +43,10 @@ pub enum Probe {
     Deliver(DeliverProbe),
     /// About the telemetry stores' own door.
     Access(AccessProbe),
+    /// About the cluster's name server.
+    Dns(DnsProbe),
+    /// About a hostile object.
+    Attempt(Box<AttemptProbe>),
 }
 
 impl Probe {
@@ -48,6 +57,8 @@ impl Probe {
             Self::Secret(_) => ProbeKind::Secret,
             Self::Deliver(_) => ProbeKind::Deliver,
             Self::Access(_) => ProbeKind::Access,
+            Self::Dns(_) => ProbeKind::Dns,
+            Self::Attempt(_) => ProbeKind::Attempt,
         }
     }
 }
@@ -64,6 +75,35 @@ pub enum By {
     Name,
     /// The node's address.
     Node,
+    /// The DNS name of a headless Service, or of one pod behind it.
+    Headless,
+    /// A node's address, and a port of every node that leads to a Service.
+    NodePort,
+    /// The DNS name of a Service in the client's namespace that stands for another's.
+    ExternalName,
+    /// An address outside of the cluster that a Service claims.
+    ExternalIp,
+}
+
+impl By {
+    /// As scenarios and reports write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pod => "pod",
+            Self::Service => "service",
+            Self::Name => "name",
+            Self::Node => "node",
+            Self::Headless => "headless",
+            Self::NodePort => "node-port",
+            Self::ExternalName => "external-name",
+            Self::ExternalIp => "external-ip",
+        }
+    }
+
+    /// Whether it leads through a door of a Service that is not its cluster IP or its own name.
+    pub const fn is_door(self) -> bool {
+        matches!(self, Self::Headless | Self::NodePort | Self::ExternalName | Self::ExternalIp)
+    }
 }
 
 /// One attempt to reach one port.
@@ -129,6 +169,27 @@ pub struct DeliverProbe {
 pub struct AccessProbe {
     /// The store: logs or metrics.
     pub store: Signal,
+}
+
+/// Questions to the cluster's name server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsProbe {
+    /// Who asks.
+    pub from: PodName,
+    /// What is asked.
+    pub ask: DnsAsk,
+    /// Names of another tenant's Services, where it is asked about them.
+    pub names: Vec<String>,
+}
+
+/// What can be asked of the cluster's name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DnsAsk {
+    /// How many bytes a second go out and come back in questions for a foreign zone?
+    Tunnel,
+    /// Which names of another tenant's Services does it tell?
+    OtherNames,
 }
 
 /// Questions asked together, answered in the same order.

@@ -175,6 +175,21 @@ impl AgentStream {
         (first..first + count).map(|id| replies.remove(&id).ok_or_else(|| end.clone())).collect()
     }
 
+    /// Put one question without waiting for its answer, and tell its number.
+    pub(crate) async fn say(&mut self, ask: Ask) -> Result<u64, Lost> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.sent += 1;
+        let written = write_all(self.stdin.as_mut(), &[Command { id, ask }]).await;
+        written.map(|()| id).map_err(|detail| Lost::Ended { pod: self.pod.clone(), detail })
+    }
+
+    /// The next message. Nothing is lost where this is given up.
+    pub(crate) async fn hear(&mut self) -> Result<Message, Lost> {
+        let heard = self.output.read().await;
+        heard.map_err(|detail| Lost::Ended { pod: self.pod.clone(), detail })
+    }
+
     /// Close the question side and make sure that the agent read as many questions as were sent.
     pub async fn finish(mut self, limit: Duration) -> Result<(), Lost> {
         if let Some(mut stdin) = self.stdin.take() {
@@ -260,7 +275,8 @@ impl Output {
                     replies.insert(id, reply);
                 }
                 Message::Done { .. } => return Err("the agent said it was done".to_string()),
-                Message::Reply { .. } | Message::Hello { .. } => {}
+                // A pace's; they have a reader of their own.
+                Message::Samples { .. } | Message::Reply { .. } | Message::Hello { .. } => {}
             }
         }
         Ok(())

@@ -21,6 +21,8 @@ const PORT: u16 = 8000;
 /// On a pod network of one machine an answer takes a millisecond.
 const PROBE: Duration = Duration::from_millis(300);
 const STREAM: Duration = Duration::from_secs(10);
+/// A policy that does not bite within this does not bite.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the canary showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,9 @@ pub struct CanaryReport {
     pub ingress_seconds: f64,
     /// The same for the egress policy.
     pub egress_seconds: f64,
+    /// Whether the kernel under the nodes speaks SCTP, as a canary's server found out.
+    #[serde(default)]
+    pub speaks_sctp: bool,
 }
 
 /// A canary that gives no leave to believe denials.
@@ -90,7 +95,8 @@ pub async fn canary(client: &Client, limit: Duration) -> Result<CanaryReport, Ca
     let ingress = rig.bites(client, SERVERS, "ingress").await?;
     rig.control(limit).await?;
     let egress = rig.bites(client, CLIENTS, "egress").await?;
-    Ok(CanaryReport { nodes, pairs, ingress_seconds: ingress, egress_seconds: egress })
+    let speaks_sctp = rig.speaks_sctp().await?;
+    Ok(CanaryReport { nodes, pairs, ingress_seconds: ingress, egress_seconds: egress, speaks_sctp })
 }
 
 /// Remove policies that an interrupted canary left.
@@ -206,6 +212,13 @@ struct Shot {
 }
 
 impl Rig {
+    async fn speaks_sctp(&mut self) -> Result<bool, CanaryError> {
+        match self.servers.first_mut() {
+            Some(server) => server.listens_on_sctp().await,
+            None => Ok(false),
+        }
+    }
+
     /// Every client reaches every server, by TCP and UDP.
     async fn control(&mut self, limit: Duration) -> Result<(), CanaryError> {
         let started = Instant::now();
@@ -237,27 +250,44 @@ impl Rig {
         namespace: &str,
         side: &'static str,
     ) -> Result<f64, CanaryError> {
-        let patience = Duration::from_secs(15);
         apply(client, &policy(namespace, side)).await?;
-        let started = Instant::now();
-        let bit = loop {
-            let shots = self.round().await?;
-            let open = shots.iter().filter(|shot| shot.came_through || shot.arrived);
-            let open = list(open);
-            let waited = started.elapsed();
-            if open.is_empty() {
-                break Ok(waited.as_secs_f64());
-            }
-            if waited > patience {
-                let open = format!("these came through: {open}");
-                break Err(CanaryError::DidNotBite { side, open, waited });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
+        let bit = closed(self, side, PATIENCE).await;
         lift_one(client, namespace, side).await?;
         bit
     }
+}
 
+/// What can be shot at again and again.
+trait Volleys {
+    /// Every pair of a client and a server once, by every transport.
+    fn round(&mut self) -> impl Future<Output = Result<Vec<Shot>, CanaryError>> + Send;
+}
+
+/// Wait until nothing comes through between any two nodes, and give back the seconds. A policy is
+/// realised on each node by itself, so that one node which does not enforce keeps its pairs open.
+async fn closed(
+    volleys: &mut impl Volleys,
+    side: &'static str,
+    patience: Duration,
+) -> Result<f64, CanaryError> {
+    let started = Instant::now();
+    loop {
+        let shots = volleys.round().await?;
+        let open = list(shots.iter().filter(|shot| shot.came_through || shot.arrived));
+        let waited = started.elapsed();
+        // No shot at all is no silence.
+        if open.is_empty() && !shots.is_empty() {
+            return Ok(waited.as_secs_f64());
+        }
+        if waited > patience {
+            let open = format!("these came through: {open}");
+            return Err(CanaryError::DidNotBite { side, open, waited });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl Volleys for Rig {
     /// Each client tries each server once by each transport; the servers then say what came.
     async fn round(&mut self) -> Result<Vec<Shot>, CanaryError> {
         let mut shots = BTreeMap::new();
@@ -325,6 +355,18 @@ impl End {
         }
     }
 
+    async fn listens_on_sctp(&mut self) -> Result<bool, CanaryError> {
+        let mut answers = self.stream.ask(vec![Ask::Listening], STREAM).await;
+        match answers.pop() {
+            Some(Ok(Reply::Listening(ports))) => {
+                Ok(ports.iter().any(|port| port.transport == Transport::Sctp))
+            }
+            Some(Ok(other)) => Err(self.odd(&other).into()),
+            Some(Err(lost)) => Err(lost.into()),
+            None => Ok(false),
+        }
+    }
+
     fn odd(&self, reply: &Reply) -> Lost {
         Lost::Ended { pod: self.stream.pod().clone(), detail: format!("it answered {reply:?}") }
     }
@@ -337,3 +379,7 @@ fn list<'a>(shots: impl Iterator<Item = &'a Shot>) -> String {
     });
     names.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+#[path = "canary_tests.rs"]
+mod tests;

@@ -41,6 +41,15 @@ pub enum ClientError {
 
 /// The client of a kubeconfig file and its current context.
 pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
+    client_of(kubeconfig, None).await
+}
+
+/// The same, acting as another user: the API server gives a service account its groups.
+pub(crate) async fn client_as(kubeconfig: &Path, user: &str) -> Result<kube::Client, ClientError> {
+    client_of(kubeconfig, Some(user.to_string())).await
+}
+
+async fn client_of(kubeconfig: &Path, user: Option<String>) -> Result<kube::Client, ClientError> {
     let path = kubeconfig.to_path_buf();
     let failed = |source| ClientError::Kubeconfig { path: path.clone(), source: Box::new(source) };
     let parsed = Kubeconfig::read_from(kubeconfig).map_err(failed)?;
@@ -51,6 +60,7 @@ pub async fn client(kubeconfig: &Path) -> Result<kube::Client, ClientError> {
     // An exec stream is silent while its probes wait; the streams have deadlines of their own.
     config.read_timeout = None;
     config.write_timeout = None;
+    config.auth_info.impersonate = user;
     kube::Client::try_from(config)
         .map_err(|source| ClientError::Client { path, source: Box::new(source) })
 }

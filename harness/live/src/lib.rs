@@ -16,6 +16,7 @@ mod canary;
 mod clear;
 mod client;
 mod diagnose;
+mod enforcement;
 mod exec;
 mod kind;
 mod manifests;
@@ -30,6 +31,7 @@ mod reconcile;
 mod session;
 mod spec;
 pub mod wait;
+pub mod watch;
 
 pub use agent_stream::{AgentPod, AgentStream, Answer, Lost, StreamError};
 pub use apply::ApplyError;
@@ -38,11 +40,12 @@ pub use canary::{CanaryError, CanaryReport, canary};
 pub use clear::{ClearError, clear};
 pub use client::{ClientError, client};
 pub use diagnose::{DiagnoseError, diagnose};
+pub use enforcement::{EnforcementError, enforcement_off, enforcement_on};
 pub use kind::{
     DownError, ErrorKind, Finding, Kind, KindError, Removed, Up, UpError, doctor, down, up,
 };
 pub use manifests::ManifestError;
-pub use observe::LiveCluster;
+pub use observe::{LiveCluster, known};
 pub use progress::{Phase, PhaseTime, Progress, Quiet};
 pub use push::{
     KeyError, PushError, PushOptions, Pushed, PushedRepository, SecretExpectation,
@@ -50,5 +53,5 @@ pub use push::{
 };
 pub use random::{RandomError, nonce};
 pub use reconcile::{ObjectStatus, Readiness, ReconcileError, ReconcileReport, reconcile};
-pub use session::{GitServer, SESSION_LABEL, Session, SessionError, Stage};
-pub use spec::{Bundle, LayoutSpec, RepositorySpec, TenantSecrets, UpSpec};
+pub use session::{GitServer, SESSION_LABEL, Session, SessionError, Stage, World};
+pub use spec::{Bundle, IpFamily, LayoutSpec, RepositorySpec, TenantSecrets, UpSpec};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::ClientError;
 use crate::progress::PhaseTime;
 use crate::push::{Pushed, SecretExpectation};
-use crate::spec::Bundle;
+use crate::spec::{Bundle, IpFamily};
 
 /// The label on every container, network and volume of ours; its value is the session's name.
 pub const SESSION_LABEL: &str = "dev.partywall.session";
@@ -45,6 +45,9 @@ pub struct Session {
     pub stage: Stage,
     /// Number of nodes.
     pub nodes: u8,
+    /// Which addresses its pods have.
+    #[serde(default)]
+    pub ip_family: IpFamily,
     /// What it was made of.
     pub bundle: Bundle,
     /// Ids of the images it was made of, to see whether they were built anew since.
@@ -62,10 +65,25 @@ pub struct Session {
     pub layout_digest: Option<String>,
     /// What the decrypted secrets of the last push must be, as hashes.
     pub expectations: Vec<SecretExpectation>,
+    /// What stands for the world outside of its pods.
+    #[serde(default)]
+    pub world: World,
+    /// Whether the kernel under its nodes speaks SCTP; `None` of a session that was never asked.
+    #[serde(default)]
+    pub speaks_sctp: Option<bool>,
     /// How long the steps of the last `up` took.
     pub times: Vec<PhaseTime>,
     #[serde(skip)]
     directory: PathBuf,
+}
+
+/// What `up` made for the world outside of a session's pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct World {
+    /// Whether its nodes have addresses at which a metadata service and others stand.
+    pub addresses: bool,
+    /// Whether its name server forwards a zone to the harness's.
+    pub name_zone: bool,
 }
 
 /// The Git server of a session.
@@ -150,6 +168,7 @@ impl Session {
             name: name.to_string(),
             stage: Stage::Begun,
             nodes,
+            ip_family: IpFamily::default(),
             bundle,
             images: Vec::new(),
             git: None,
@@ -158,6 +177,8 @@ impl Session {
             layout: None,
             layout_digest: None,
             expectations: Vec::new(),
+            speaks_sctp: None,
+            world: World::default(),
             times: Vec::new(),
             directory: Self::directory_of(state, name)?,
         })

@@ -14,10 +14,23 @@ pub struct UpSpec {
     pub state: PathBuf,
     /// One node, or two: a control plane and a worker.
     pub nodes: u8,
+    /// Which addresses its pods have.
+    pub ip_family: IpFamily,
     /// The layout to push.
     pub layout: LayoutSpec,
     /// Images and programs of the bundle.
     pub bundle: Bundle,
+}
+
+/// Which addresses the pods of a session have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IpFamily {
+    /// IPv4 alone.
+    #[default]
+    Ipv4,
+    /// IPv4 and IPv6.
+    Dual,
 }
 
 /// Images and programs that a session is made of.

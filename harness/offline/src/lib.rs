@@ -10,6 +10,7 @@
 //! everything that is handed out is a place, a name or a hash.
 
 pub mod blame;
+pub mod change;
 pub mod cluster;
 pub mod defect;
 pub mod difference;
@@ -18,9 +19,12 @@ mod landing;
 pub mod load;
 pub mod mend;
 pub mod mutant;
+pub mod mutate;
 pub mod netpol;
 pub mod render;
 pub mod revision;
+pub mod rights;
+pub mod scale;
 pub mod scan;
 pub mod secret;
 pub mod sops;

@@ -48,7 +48,8 @@ pub struct Mutant {
 pub struct Expectation {
     /// The exit code.
     pub exit: u8,
-    /// The topic of the scenario that goes red: `reach`, `isolation`, `secrets`, `telemetry`.
+    /// The topic of the scenario that goes red: `reach`, `isolation`, `secrets`, `telemetry`; or
+    /// the scenario alone, where its topic takes long: `attempts::own_policies`.
     pub question: String,
     /// The trial, without the backend in front: `reach::undeclared_ports::customer_a`.
     pub trial: String,
@@ -58,6 +59,13 @@ pub struct Expectation {
     pub cells: Vec<String>,
     /// A part of the reason that is given.
     pub reason: String,
+    /// How many nodes it takes for the hole to be one.
+    #[serde(default = "one_node")]
+    pub nodes: u8,
+}
+
+const fn one_node() -> u8 {
+    1
 }
 
 /// Why a mutant could not be used.
@@ -183,7 +191,8 @@ pub fn apply(
     Ok(changed)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), MutantError> {
+/// Copy a layout, `.git` left out.
+pub fn copy(from: &Path, to: &Path) -> Result<(), MutantError> {
     for name in names(from)? {
         let target = to.join(&name);
         if let Some(parent) = target.parent() {

@@ -1,12 +1,11 @@
 //! Folding a matrix that is too large to read: what is all well moves together, and every
 //! square that needs a look stays in sight.
 
-use crate::matrix::{Column, Matrix};
-use crate::square::Square;
+use crate::matrix::{Column, Fold, Matrix};
 use crate::text::{counted, thousands};
 
 /// Fold every group of which no square needs a look into one column.
-pub(crate) fn fold_groups(matrix: &Matrix) -> Matrix {
+pub(crate) fn fold_groups<S: Fold>(matrix: &Matrix<S>) -> Matrix<S> {
     let mut parts: Vec<(Column, Vec<usize>)> = Vec::new();
     for members in groups(matrix) {
         let is_well = !members.iter().any(|column| matrix.column_is_problem(*column));
@@ -25,7 +24,7 @@ pub(crate) fn fold_groups(matrix: &Matrix) -> Matrix {
 
 /// Keep at most so many columns that are well and so many that need a look, and fold the
 /// others into one of each kind at the end: a fold never mixes the two.
-pub(crate) fn fold_columns(matrix: &Matrix, keep: Keep) -> Matrix {
+pub(crate) fn fold_columns<S: Fold>(matrix: &Matrix<S>, keep: Keep) -> Matrix<S> {
     let picked = pick(matrix.columns.len(), |column| matrix.column_is_problem(column), keep);
     let alone = |column: usize| (matrix.columns[column].clone(), vec![column]);
     let mut parts: Vec<(Column, Vec<usize>)> = picked.shown.into_iter().map(alone).collect();
@@ -37,7 +36,7 @@ pub(crate) fn fold_columns(matrix: &Matrix, keep: Keep) -> Matrix {
 }
 
 /// The same for rows.
-pub(crate) fn fold_rows(matrix: &Matrix, keep: Keep) -> Matrix {
+pub(crate) fn fold_rows<S: Fold>(matrix: &Matrix<S>, keep: Keep) -> Matrix<S> {
     let picked = pick(matrix.rows.len(), |row| matrix.row_is_problem(row), keep);
     let mut folded = Matrix { rows: Vec::new(), squares: Vec::new(), ..matrix.clone() };
     for row in picked.shown {
@@ -92,7 +91,7 @@ fn pick(count: usize, is_problem: impl Fn(usize) -> bool, keep: Keep) -> Picked 
 }
 
 /// Indices of columns, by group, in order.
-pub(crate) fn groups(matrix: &Matrix) -> Vec<Vec<usize>> {
+pub(crate) fn groups<S>(matrix: &Matrix<S>) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, column) in matrix.columns.iter().enumerate() {
         match groups.last_mut() {
@@ -103,10 +102,10 @@ pub(crate) fn groups(matrix: &Matrix) -> Vec<Vec<usize>> {
     groups
 }
 
-fn with_columns(matrix: &Matrix, parts: &[(Column, Vec<usize>)]) -> Matrix {
-    let fold_row = |row: &Vec<Square>| {
+fn with_columns<S: Fold>(matrix: &Matrix<S>, parts: &[(Column, Vec<usize>)]) -> Matrix<S> {
+    let fold_row = |row: &Vec<S>| {
         let of_part = |(_, members): &(Column, Vec<usize>)| sum(members.iter().map(|m| &row[*m]));
-        parts.iter().map(of_part).collect::<Vec<Square>>()
+        parts.iter().map(of_part).collect::<Vec<S>>()
     };
     Matrix {
         topic: matrix.topic.clone(),
@@ -116,8 +115,8 @@ fn with_columns(matrix: &Matrix, parts: &[(Column, Vec<usize>)]) -> Matrix {
     }
 }
 
-fn sum<'a>(squares: impl Iterator<Item = &'a Square>) -> Square {
-    let mut total = Square::default();
+fn sum<'a, S: Fold + 'a>(squares: impl Iterator<Item = &'a S>) -> S {
+    let mut total = S::default();
     for square in squares {
         total.add(square);
     }
@@ -127,7 +126,7 @@ fn sum<'a>(squares: impl Iterator<Item = &'a Square>) -> Square {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::square::Word;
+    use crate::square::{Square, Word};
 
     fn square(word: Word) -> Square {
         let mut square = Square::default();

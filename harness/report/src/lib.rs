@@ -11,6 +11,7 @@
 //! diff::Change ───────────► diff::text, diff::markdown, diff::json
 //! explain::Explanation ───► explain::text, explain::json
 //! agreement::Agreement ───► agreement::text, agreement::json
+//! &[Event] with mutants ──► mutation::text, mutation::markdown, mutation::json
 //! ```
 //!
 //! Every report is a pure function from events to text, so an earlier run can be rendered
@@ -28,21 +29,25 @@ pub mod console;
 pub mod diff;
 pub mod events;
 pub mod explain;
+pub mod exposure;
 pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod mutation;
 pub mod sarif;
 
 mod account;
 mod error;
 mod failures;
 mod fold;
+mod layers;
 mod matrix;
 mod not_judged;
 mod outcome;
 mod place;
+mod scene;
 mod square;
 mod text;
 mod view;

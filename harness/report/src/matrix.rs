@@ -18,22 +18,30 @@ pub(crate) struct Column {
     pub name: String,
 }
 
+/// What a square of a matrix holds: it can be folded with its neighbours.
+pub(crate) trait Fold: Clone + Default {
+    /// Take in another one.
+    fn add(&mut self, other: &Self);
+    /// Whether a reader has to look at it.
+    fn is_problem(&self) -> bool;
+}
+
 /// Tenants by targets, with a square for every pair.
 #[derive(Clone, Debug)]
-pub(crate) struct Matrix {
+pub(crate) struct Matrix<S = Square> {
     pub topic: String,
     /// Names of rows.
     pub rows: Vec<String>,
     /// Columns; those of one group stand together.
     pub columns: Vec<Column>,
     /// One square for every row and column.
-    pub squares: Vec<Vec<Square>>,
+    pub squares: Vec<Vec<S>>,
 }
 
-impl Matrix {
+impl<S: Fold> Matrix<S> {
     /// Everything in one square.
-    pub fn total(&self) -> Square {
-        let mut total = Square::default();
+    pub fn total(&self) -> S {
+        let mut total = S::default();
         for square in self.squares.iter().flatten() {
             total.add(square);
         }
@@ -47,7 +55,7 @@ impl Matrix {
 
     /// Whether a reader has to look at something in this row.
     pub fn row_is_problem(&self, row: usize) -> bool {
-        self.squares[row].iter().any(Square::is_problem)
+        self.squares[row].iter().any(S::is_problem)
     }
 }
 
@@ -77,11 +85,8 @@ fn matrix(topic: &str, cells: &[&CellResult], view: &RunView<'_>) -> Matrix {
         let column = *column_places.entry(&cell.column).or_insert(next);
         squares.entry((row, column)).or_default().enter(Word::of(cell));
     }
-    let rows = sorted(row_places, |name| (tenant_place(name, view), name.to_string()));
-    let columns = sorted(column_places, |name| {
-        let column = column_of(name);
-        (tenant_place(&column.group, view), column.group.is_empty(), column)
-    });
+    let rows = sorted_rows(row_places, &view.tenants);
+    let columns = sorted_columns(column_places, &view.tenants);
     let square =
         |row: usize, column: usize| squares.get(&(row, column)).copied().unwrap_or_default();
     Matrix {
@@ -102,12 +107,31 @@ fn sorted<K: Ord>(places: HashMap<&str, usize>, key: impl Fn(&str) -> K) -> Vec<
     names
 }
 
-/// Tenants stand first, in the contract's order.
-fn tenant_place(name: &str, view: &RunView<'_>) -> usize {
-    view.tenants.iter().position(|tenant| *tenant == name).unwrap_or(view.tenants.len())
+/// Rows with their places: tenants first.
+pub(crate) fn sorted_rows<'a>(
+    places: HashMap<&'a str, usize>,
+    tenants: &[&str],
+) -> Vec<(&'a str, usize)> {
+    sorted(places, |name| (tenant_place(name, tenants), name.to_string()))
 }
 
-fn column_of(name: &str) -> Column {
+/// Columns with their places: those of tenants first, those of one group together.
+pub(crate) fn sorted_columns<'a>(
+    places: HashMap<&'a str, usize>,
+    tenants: &[&str],
+) -> Vec<(&'a str, usize)> {
+    sorted(places, |name| {
+        let column = column_of(name);
+        (tenant_place(&column.group, tenants), column.group.is_empty(), column)
+    })
+}
+
+/// Tenants stand first, in the contract's order.
+fn tenant_place(name: &str, tenants: &[&str]) -> usize {
+    tenants.iter().position(|tenant| *tenant == name).unwrap_or(tenants.len())
+}
+
+pub(crate) fn column_of(name: &str) -> Column {
     match name.split_once('/') {
         Some((group, own)) => Column { group: clean(group), name: clean(own) },
         None => Column { group: String::new(), name: clean(name) },

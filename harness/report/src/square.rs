@@ -5,6 +5,8 @@ use std::fmt;
 use partywall_core::event::CellResult;
 use partywall_core::verdict::Verdict;
 
+use crate::matrix::Fold;
+
 /// What a square says, from the gravest to the mildest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Word {
@@ -82,12 +84,6 @@ impl Square {
         self.counts[word as usize] += 1;
     }
 
-    pub fn add(&mut self, other: &Self) {
-        for (count, of_other) in self.counts.iter_mut().zip(other.counts) {
-            *count += of_other;
-        }
-    }
-
     pub const fn count(&self, word: Word) -> usize {
         self.counts[word as usize]
     }
@@ -107,9 +103,16 @@ impl Square {
         let order = [Word::Ok, Word::Leak, Word::Cut, Word::Fail, Word::Unknown, Word::Recorded];
         order.into_iter().filter(|word| self.count(*word) > 0).collect()
     }
+}
 
-    /// Whether a reader has to look at it.
-    pub fn is_problem(&self) -> bool {
+impl Fold for Square {
+    fn add(&mut self, other: &Self) {
+        for (count, of_other) in self.counts.iter_mut().zip(other.counts) {
+            *count += of_other;
+        }
+    }
+
+    fn is_problem(&self) -> bool {
         self.word().is_some_and(Word::is_problem)
     }
 }

@@ -180,6 +180,17 @@ pub(crate) fn duration(milliseconds: u64) -> String {
     format!("{seconds}.{} s", milliseconds % 1000 / 100)
 }
 
+/// `0 ms`, `0.4 ms`, `1,284.0 ms`, of microseconds: short times are never rounded away.
+pub(crate) fn milliseconds(microseconds: u64) -> String {
+    if microseconds == 0 {
+        return "0 ms".to_string();
+    }
+    // Rounded up, so that what was seen is never shown as nothing.
+    let tenths = microseconds.div_ceil(100);
+    let whole = usize::try_from(tenths / 10).map_or_else(|_| (tenths / 10).to_string(), thousands);
+    format!("{whole}.{} ms", tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +236,15 @@ mod tests {
     #[case(1_234_567, "1,234,567")]
     fn groups_thousands(#[case] number: usize, #[case] grouped: &str) {
         assert_eq!(thousands(number), grouped);
+    }
+
+    #[rstest]
+    #[case(0, "0 ms")]
+    #[case(7, "0.1 ms")]
+    #[case(312_400, "312.4 ms")]
+    #[case(1_284_000, "1,284.0 ms")]
+    fn keeps_short_times(#[case] microseconds: u64, #[case] text: &str) {
+        assert_eq!(milliseconds(microseconds), text);
     }
 
     #[rstest]

@@ -80,6 +80,13 @@ impl Ending {
         self.sent.leaks.saturating_add(self.computed.leaks)
     }
 
+    /// Probes that were sent, by the seconds of the whole run, canaries and judging included.
+    pub fn rate(&self) -> Option<usize> {
+        let milliseconds = usize::try_from(self.elapsed_ms).ok()?;
+        let rate = self.sent.of.saturating_mul(1000).checked_div(milliseconds)?;
+        (self.sent.of > 0).then_some(rate)
+    }
+
     /// `0 leaks in 592 probes`. Nothing is sent offline, so it is said in other words there.
     pub fn bounds(&self) -> String {
         let Bound { leaks, of } = self.sent;

@@ -2,7 +2,8 @@
 
 use partywall_core::contract::Contract;
 use partywall_core::event::Blame;
-use partywall_core::inventory::Pod;
+use partywall_core::inventory::{Pod, Role};
+use partywall_core::observation::Observation;
 use partywall_core::plan::{Cell, Trial};
 use partywall_core::probe::{Probe, ReachProbe};
 use partywall_core::scenario::Expect;
@@ -42,8 +43,9 @@ pub(crate) fn blame(
             )
         }
         Probe::Reach(probe) => {
-            // A node or the API server is no pod and has no namespace.
-            let to = target_pod(facts, probe).map(|pod| pod.name.namespace.clone());
+            // A node, the API server or an address outside is no pod and has no namespace.
+            let to = target_pod(facts, probe).filter(|pod| pod.role != Role::Outside);
+            let to = to.map(|pod| pod.name.namespace.clone());
             let to = to.unwrap_or_default();
             partywall_offline::blame::open_wall(
                 &project.layout,
@@ -55,17 +57,17 @@ pub(crate) fn blame(
         Probe::Deliver(probe) => partywall_offline::blame::org(&project.layout, &probe.tenant),
         Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
         Probe::Access(probe) => partywall_offline::blame::tenancy(&project.layout, probe.store),
+        Probe::Attempt(_) => match facts.observations.get(cell.probe)? {
+            Observation::Attempt(seen) => partywall_offline::rights::written(&project.layout, seen),
+            _ => None,
+        },
+        Probe::Dns(_) => None,
     }
 }
 
 fn target_pod<'a>(facts: &'a Judged<'_>, probe: &ReachProbe) -> Option<&'a Pod> {
-    let address = &probe.target.address;
-    let by_address = facts.inventory.pods.iter().find(|pod| pod.address == *address);
-    let by_server = || {
-        let server = probe.target.servers.first()?;
-        facts.inventory.pod(server)
-    };
-    by_address.or_else(by_server)
+    let by_server = || facts.pods.pod(probe.target.servers.first()?);
+    facts.pods.at(&probe.target.address).or_else(by_server)
 }
 
 /// The contract's name of a target, or `namespace/workload`.

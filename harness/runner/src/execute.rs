@@ -4,20 +4,25 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use partywall_core::check::judge;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
+use partywall_core::contract::Contract;
 use partywall_core::event::{Defect, EVENT_VERSION, Event, NotJudged};
 use partywall_core::exit::Exit;
+use partywall_core::index::Index;
 use partywall_core::inventory::Inventory;
 use partywall_core::observation::Observation;
-use partywall_core::plan::{Plan, Trial, plan};
+use partywall_core::plan::{NodeCoverage, Plan, Trial, lack, node_coverage, plan};
 use partywall_core::verdict::Verdict;
 
 use crate::flows::denied_flows;
 use crate::judge::{Judged, events_of, is_leak};
 use crate::load::Project;
+use crate::measured::measured;
 
 /// Bounds of the parts of a run.
 const PREPARE: Deadline = Deadline(Duration::from_secs(180));
 const OBSERVE: Deadline = Deadline(Duration::from_secs(180));
+/// What each probe adds: thirty tenants ask a quarter of a million questions.
+const OBSERVE_PROBE: Duration = Duration::from_millis(2);
 const CONCLUDE: Deadline = Deadline(Duration::from_secs(90));
 
 /// What is to be run.
@@ -47,6 +52,8 @@ pub struct RunOutcome {
     pub exit: Exit,
     /// What stood in the cluster.
     pub inventory: Inventory,
+    /// From which nodes the tenants' pods were asked.
+    pub coverage: NodeCoverage,
 }
 
 impl Run<'_> {
@@ -65,7 +72,7 @@ impl Run<'_> {
         (judged, ignored)
     }
 
-    fn started(&self, backend: Backend, judged: &[Trial]) -> Event {
+    fn started(&self, backend: Backend, judged: &[Trial], at_ms: u64) -> Event {
         Event::RunStarted {
             version: EVENT_VERSION,
             backend,
@@ -73,7 +80,7 @@ impl Run<'_> {
             commit: self.commit.clone(),
             tenants: self.tenants_of(judged),
             planned: judged.iter().map(|trial| trial.name.clone()).collect(),
-            at_ms: now_ms(),
+            at_ms,
         }
     }
 
@@ -96,18 +103,43 @@ fn reason_to_ignore<C: Cluster>(backend: Backend, cluster: &C, trial: &Trial) ->
     }
 }
 
+/// The trials that can be asked where these pods stand; the others are ignored, with the reason,
+/// and count for nothing.
+fn split_by_lack(
+    able: Vec<Trial>,
+    contract: &Contract,
+    inventory: &Inventory,
+) -> (Vec<Trial>, Vec<Event>) {
+    let mut judged = Vec::new();
+    let mut ignored = Vec::new();
+    for trial in able {
+        match lack(&trial, contract, inventory) {
+            None => judged.push(trial),
+            Some(reason) => ignored.push(Event::TrialIgnored { trial: trial.name, reason }),
+        }
+    }
+    (judged, ignored)
+}
+
 /// Run the trials and judge them. An error means that the environment was not fit: then no
 /// verdict is given at all.
 pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcome, ObserveError> {
     let started = Instant::now();
-    let (judged, ignored) = run.split(cluster);
-    let mut events = vec![run.started(cluster.backend(), &judged)];
+    let started_at = now_ms();
+    let (able, mut ignored) = run.split(cluster);
+    let inventory = cluster.prepare(&run.project.contract, PREPARE).await?;
+    let (judged, lacking) = split_by_lack(able, &run.project.contract, &inventory);
+    ignored.extend(lacking);
+    let mut events = vec![run.started(cluster.backend(), &judged, started_at)];
     events.extend(ignored);
     events.extend(run.defects.iter().cloned().map(Event::DefectFound));
     events.extend(run.not_judged.iter().cloned().map(Event::NotJudged));
-    let inventory = cluster.prepare(&run.project.contract, PREPARE).await?;
     let plan = plan(&judged, &run.project.contract, &inventory);
-    let observations = cluster.observe(&plan.batch, OBSERVE).await?;
+    let asked = Instant::now();
+    let probes = u32::try_from(plan.batch.probes.len()).unwrap_or(u32::MAX);
+    let limit = Deadline(OBSERVE.0.saturating_add(OBSERVE_PROBE.saturating_mul(probes)));
+    let observations = cluster.observe(&plan.batch, limit).await?;
+    let asked = asked.elapsed();
     cluster.conclude(CONCLUDE).await?;
     let elapsed = started.elapsed();
     let verdicts = judge_all(&plan, &judged, &observations);
@@ -117,7 +149,7 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
         plan: &plan,
         observations: &observations,
         verdicts: &verdicts,
-        inventory: &inventory,
+        pods: &Index::of(&inventory),
         elapsed_ms: milliseconds(elapsed),
     };
     events.extend(denied_flows(&facts).into_iter().map(Event::DefectFound));
@@ -127,8 +159,12 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     let is_sound = run.defects.is_empty() && run.findings.is_empty();
     let exit = if is_sound { exit } else { exit.and(Exit::Violated) };
     let exit = if run.not_judged.is_empty() { exit } else { exit.and(Exit::Undetermined) };
+    if cluster.backend() != Backend::Offline {
+        events.extend(measured(cluster.backend(), &observations, asked).map(Event::Measured));
+    }
     events.push(finished(&facts, exit, started.elapsed()));
-    Ok(RunOutcome { events, exit, inventory })
+    let coverage = node_coverage(&plan, &judged, &inventory);
+    Ok(RunOutcome { events, exit, inventory, coverage })
 }
 
 fn judge_all(plan: &Plan, trials: &[Trial], observations: &[Observation]) -> Vec<Verdict> {

@@ -13,7 +13,7 @@ use partywall_offline::cluster::{OfflineCluster, Surroundings};
 use partywall_offline::defect::FluxObject;
 use partywall_offline::render::{self, Programs, RenderError, Rendered, Repository};
 use partywall_offline::secret::Keys;
-use partywall_offline::{draft, load, revision, wiring};
+use partywall_offline::{draft, load, revision, rights, wiring};
 
 use crate::deploy::{Deploy, Deployed, deploy_with_scratch_mends};
 use crate::execute::{Run, RunOutcome, execute};
@@ -199,6 +199,7 @@ impl Files {
             known.any(|one| one.name == finding.name && one.location == finding.location)
         };
         let mut findings = wiring::findings(layout, &rendered, contract);
+        findings.extend(rights::findings(&rendered));
         findings.retain(|finding| !is_known(finding));
         Ok(Judgeable { rendered, deployed, findings })
     }

@@ -2,14 +2,16 @@
 
 use partywall_core::event::{Blame, CellResult, Event};
 use partywall_core::exit::Exit;
-use partywall_core::inventory::{Inventory, Pod, PodName, Role};
-use partywall_core::observation::{Observation, Outcome};
+use partywall_core::index::Index;
+use partywall_core::inventory::{Pod, PodName, Role};
+use partywall_core::observation::Observation;
 use partywall_core::plan::{Cell, CellSubject, Plan, ReachCell, Trial};
 use partywall_core::probe::Probe;
 use partywall_core::scenario::Expect;
 use partywall_core::verdict::Verdict;
 
 use crate::blame::blame;
+use crate::evidence::{attempted, evidence, outcome_word};
 use crate::execute::Run;
 
 /// Everything that a run knows once its cells are judged.
@@ -19,7 +21,7 @@ pub(crate) struct Judged<'a> {
     pub plan: &'a Plan,
     pub observations: &'a [Observation],
     pub verdicts: &'a [Verdict],
-    pub inventory: &'a Inventory,
+    pub pods: &'a Index<'a>,
     pub elapsed_ms: u64,
 }
 
@@ -30,11 +32,12 @@ pub(crate) fn events_of(
 ) -> (Vec<Event>, Exit) {
     let mut events = Vec::new();
     let mut exit = Exit::Holds;
-    for (index, trial) in facts.trials.iter().enumerate() {
-        let cells = || {
-            let all = facts.plan.cells.iter().zip(facts.verdicts);
-            all.filter(move |(cell, _)| cell.trial == index)
-        };
+    let mut of_trials: Vec<Vec<(&Cell, &Verdict)>> = vec![Vec::new(); facts.trials.len()];
+    for (cell, verdict) in facts.plan.cells.iter().zip(facts.verdicts) {
+        of_trials[cell.trial].push((cell, verdict));
+    }
+    for (trial, of_trial) in facts.trials.iter().zip(&of_trials) {
+        let cells = || of_trial.iter().copied();
         events
             .extend(cells().map(|(cell, verdict)| {
                 Event::CellJudged(cell_result(facts, trial, cell, verdict))
@@ -47,7 +50,7 @@ pub(crate) fn events_of(
             claim: trial.claim.clone(),
             scenario: trial.scenario.path.clone(),
             tenant: trial.tenant.clone(),
-            cells_planned: facts.plan.cells.iter().filter(|cell| cell.trial == index).count(),
+            cells_planned: of_trial.len(),
             cells_judged: cells().count(),
             elapsed_ms: facts.elapsed_ms,
             blame: worst.and_then(|cell| blame(facts, trial, cell, &verdict, known)),
@@ -62,14 +65,16 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
     let (from, to) = match facts.plan.batch.probes.get(cell.probe) {
         Some(Probe::Reach(reach)) => {
             let target = &reach.target;
-            let by = format!("{:?}", target.by).to_lowercase();
+            let by = target.by.word();
             let twin = if at_twin(facts, &target.servers) { ", its twin" } else { "" };
             let to = format!("{} {} by {by} {}{twin}", target.label, target.port, target.address);
             (Some(reach.from.clone()), to)
         }
         Some(Probe::Secret(secret)) => (None, format!("secrets of {}", secret.tenant.name)),
         Some(Probe::Deliver(deliver)) => (None, format!("org {}", deliver.tenant.org)),
-        Some(Probe::Access(_)) | None => (None, cell.column.clone()),
+        Some(Probe::Access(_) | Probe::Attempt(_) | Probe::Dns(_)) | None => {
+            (None, cell.column.clone())
+        }
     };
     CellResult {
         trial: trial.name.clone(),
@@ -80,6 +85,7 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         to,
         expect: format!("{:?}", trial.scenario.expect).to_lowercase(),
         controls: controls(facts, cell),
+        evidence: facts.observations.get(cell.probe).and_then(evidence),
         verdict: verdict.clone(),
     }
 }
@@ -89,12 +95,18 @@ fn square(facts: &Judged<'_>, cell: &Cell) -> String {
     let (row, column) = (&cell.row, &cell.column);
     match facts.plan.batch.probes.get(cell.probe) {
         Some(Probe::Reach(reach)) => {
-            let client = facts.inventory.pod(&reach.from);
+            let client = facts.pods.pod(&reach.from);
             // A twin is asked in the place of its original, and shares its workload's name.
             let client = client.map_or(row.as_str(), |pod| pod.workload.as_str());
             let (namespace, target) = (&reach.from.namespace, &reach.target);
-            let by = format!("{:?}", target.by).to_lowercase();
-            format!("{namespace}/{client} -> {} {} by {by}", target.label, target.port)
+            let by = target.by.word();
+            // The cluster chooses the numbers of doors.
+            let port = target.port.to_string();
+            let port = match port.split_once('/') {
+                Some((_, transport)) if target.by.is_door() => transport,
+                _ => port.as_str(),
+            };
+            format!("{namespace}/{client} -> {} {port} by {by}", target.label)
         }
         _ => format!("{row} -> {column}"),
     }
@@ -103,10 +115,13 @@ fn square(facts: &Judged<'_>, cell: &Cell) -> String {
 /// Whether a twin answers in the place of a pod that is not ours.
 fn at_twin(facts: &Judged<'_>, servers: &[PodName]) -> bool {
     let is_twin = |pod: &Pod| matches!(pod.role, Role::Twin { .. });
-    servers.iter().any(|server| facts.inventory.pod(server).is_some_and(is_twin))
+    servers.iter().any(|server| facts.pods.pod(server).is_some_and(is_twin))
 }
 
 fn controls(facts: &Judged<'_>, cell: &Cell) -> String {
+    if let Some(Observation::Attempt(seen)) = facts.observations.get(cell.probe) {
+        return attempted(seen);
+    }
     let CellSubject::Reach(reach) = &cell.subject else { return String::new() };
     let ReachCell { client_controls, target_controls, .. } = reach;
     let side = |indices: &[usize]| {
@@ -122,16 +137,6 @@ fn controls(facts: &Judged<'_>, cell: &Cell) -> String {
         side(client_controls),
         side(target_controls)
     )
-}
-
-const fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Reached => "reached",
-        Outcome::Refused => "refused",
-        Outcome::Dropped => "dropped",
-        Outcome::Unresolved => "unresolved",
-        Outcome::ProbeError => "probe error",
-    }
 }
 
 /// Whether a cell shows traffic where none may be.

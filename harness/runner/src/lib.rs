@@ -7,11 +7,14 @@
 
 mod blame;
 mod deploy;
+mod evidence;
 mod execute;
 mod files;
 mod flows;
 mod judge;
 mod load;
+mod measured;
+mod mutate;
 
 pub use deploy::{Deploy, Deployed, deploy_with_scratch_mends};
 pub use execute::{Run, RunOutcome, execute};
@@ -19,3 +22,4 @@ pub use files::{
     Files, Judgeable, Place, Rendering, draft_text, judge_files, load_files, load_keys,
 };
 pub use load::{CONTRACT_FILE, Project, ProjectError, load_project, load_scenarios};
+pub use mutate::{Bench, Unmutated, with_mutants};

@@ -11,6 +11,7 @@ use tokio::time::timeout_at;
 use super::probe::{Attempt, Finding};
 use super::tcp;
 use super::udp::Talk;
+use crate::dns as zone;
 use crate::outcome::Ending;
 use crate::protocol::Outcome;
 
@@ -51,6 +52,56 @@ pub(super) async fn over_tcp(attempt: &Attempt<'_>) -> Finding {
         Err(_) => "connected, no DNS answer within the time-out".to_owned(),
     };
     Finding::complete(local_port, detail)
+}
+
+/// Asks for the text of the nonce's own name over UDP, and wants the nonce back.
+pub(super) async fn look_up_over_udp(attempt: &Attempt<'_>) -> Finding {
+    let (id, query) = match lookup_query(attempt) {
+        Ok(query) => query,
+        Err(ending) => return Finding::ended(None, ending),
+    };
+    let mut talk = match Talk::begin(attempt, &query) {
+        Ok(talk) => talk,
+        Err(finding) => return finding,
+    };
+    let local_port = talk.local_port;
+    match talk.hear(attempt).await {
+        Ok(datagram) => looked_up(attempt, local_port, id, datagram),
+        Err(ending) => Finding::ended(local_port, ending),
+    }
+}
+
+/// The same over TCP: the handshake alone is "reached".
+pub(super) async fn look_up_over_tcp(attempt: &Attempt<'_>) -> Finding {
+    let (id, query) = match lookup_query(attempt) {
+        Ok(query) => query,
+        Err(ending) => return Finding::ended(None, ending),
+    };
+    let (mut stream, local_port) = match tcp::open(attempt).await {
+        Ok(opened) => opened,
+        Err(finding) => return finding,
+    };
+    match timeout_at(attempt.deadline, exchange(&mut stream, &query)).await {
+        Ok(Ok(answer)) => looked_up(attempt, local_port, id, &answer),
+        Ok(Err(error)) => {
+            Finding::complete(local_port, format!("connected, no DNS answer: {error}"))
+        }
+        Err(_) => Finding::complete(local_port, "connected, no DNS answer within the time-out"),
+    }
+}
+
+fn lookup_query(attempt: &Attempt<'_>) -> Result<(u16, Vec<u8>), Ending> {
+    let name = format!("{}.{}", attempt.nonce, zone::ZONE);
+    zone::query(&name, RecordType::TXT).map_err(|detail| Ending::new(Outcome::ProbeError, detail))
+}
+
+fn looked_up(attempt: &Attempt<'_>, local_port: Option<u16>, id: u16, answer: &[u8]) -> Finding {
+    match zone::nonce_of_answer(answer) {
+        Some((nonce, pod)) if nonce.eq_ignore_ascii_case(attempt.nonce) => {
+            Finding { local_port, echoed: true, answered_by: pod, ending: None }
+        }
+        _ => Finding::complete(local_port, describe(id, answer)),
+    }
 }
 
 fn query() -> Result<(u16, Vec<u8>), Ending> {

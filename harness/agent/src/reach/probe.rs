@@ -14,6 +14,7 @@ use crate::resolve::{Resolved, Resolver};
 /// One probe after its target was resolved.
 pub(super) struct Attempt<'a> {
     pub address: SocketAddr,
+    pub transport: Transport,
     pub nonce: &'a str,
     pub host: &'a str,
     pub deadline: Instant,
@@ -53,6 +54,7 @@ pub async fn reach(resolver: &Resolver, request: &ReachRequest) -> ReachReply {
     let begun = Instant::now();
     let attempt = Attempt {
         address: SocketAddr::new(resolved.ip(), request.port),
+        transport: request.transport,
         nonce: &request.nonce,
         host: &request.target,
         deadline: begun + Duration::from_millis(request.timeout_ms),
@@ -67,15 +69,19 @@ pub async fn reach(resolver: &Resolver, request: &ReachRequest) -> ReachReply {
 
 async fn speak(transport: Transport, speak: Speak, attempt: &Attempt<'_>) -> Finding {
     match (transport, speak) {
-        (Transport::Tcp, Speak::Nonce) => tcp::nonce(attempt).await,
-        (Transport::Tcp, Speak::Connect) => tcp::connect(attempt).await,
+        (Transport::Tcp | Transport::Sctp, Speak::Nonce) => tcp::nonce(attempt).await,
+        (Transport::Tcp | Transport::Sctp, Speak::Connect) => tcp::connect(attempt).await,
         (Transport::Tcp, Speak::Dns) => dns::over_tcp(attempt).await,
+        (Transport::Tcp, Speak::Lookup) => dns::look_up_over_tcp(attempt).await,
         (Transport::Tcp, Speak::Https) => https::probe(attempt).await,
         (Transport::Udp, Speak::Nonce) => udp::nonce(attempt).await,
         (Transport::Udp, Speak::Dns) => dns::over_udp(attempt).await,
-        (Transport::Udp, Speak::Connect | Speak::Https) => {
-            Finding::ended(None, Ending::probe_error("there is no such exchange over UDP"))
-        }
+        (Transport::Udp, Speak::Lookup) => dns::look_up_over_udp(attempt).await,
+        (Transport::Udp, Speak::Connect | Speak::Https)
+        | (Transport::Sctp, Speak::Dns | Speak::Lookup | Speak::Https) => Finding::ended(
+            None,
+            Ending::probe_error("there is no such exchange over this protocol"),
+        ),
     }
 }
 

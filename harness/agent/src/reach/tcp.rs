@@ -1,5 +1,6 @@
-//! TCP: a completed handshake is "reached", whatever comes after.
+//! TCP and SCTP: a completed handshake is "reached", whatever comes after.
 
+use socket2::Protocol;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -8,15 +9,23 @@ use super::probe::{Attempt, Finding};
 use crate::connect::Handshake;
 use crate::exchange;
 use crate::outcome::Ending;
+use crate::protocol::Transport;
 
 /// The connection of an attempt and its source port, or how it ended.
 pub(super) async fn open(attempt: &Attempt<'_>) -> Result<(TcpStream, Option<u16>), Finding> {
-    let handshake =
-        Handshake::begin(attempt.address).map_err(|ending| Finding::ended(None, ending))?;
+    let handshake = Handshake::begin_over(attempt.address, protocol_of(attempt.transport))
+        .map_err(|ending| Finding::ended(None, ending))?;
     let local_port = handshake.local_port;
     match handshake.finish(attempt.deadline).await {
         Ok(stream) => Ok((stream, local_port)),
         Err(ending) => Err(Finding::ended(local_port, ending)),
+    }
+}
+
+fn protocol_of(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Sctp => Protocol::SCTP,
+        Transport::Tcp | Transport::Udp => Protocol::TCP,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a server is started with, and why it may not start.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use super::place::Place;
 use crate::protocol::Transport;
 
 /// What a server is started with.
@@ -11,6 +13,9 @@ pub struct Config {
     pub listen: Vec<u16>,
     /// Ports that nothing declares and nobody may reach.
     pub decoy: Vec<u16>,
+    /// Addresses to listen on; every one of the pod if empty. A pod on the host network listens
+    /// on what was lent to it and leaves the node's own addresses alone.
+    pub addresses: Vec<IpAddr>,
     /// The name of the control socket.
     pub control: String,
     /// Who answers: `namespace/name`.
@@ -35,7 +40,7 @@ pub enum ServeError {
     Listen {
         /// The port.
         port: u16,
-        /// TCP or UDP.
+        /// TCP, UDP or SCTP.
         transport: Transport,
         /// What the kernel said.
         source: std::io::Error,
@@ -54,8 +59,23 @@ pub enum ServeError {
 }
 
 impl Config {
+    /// Every port at every address, or why the list is wrong.
+    pub(super) fn places(&self) -> Result<Vec<Place>, ServeError> {
+        let ports = self.ports()?;
+        let mut addresses: Vec<Option<IpAddr>> = self.addresses.iter().copied().map(Some).collect();
+        if addresses.is_empty() {
+            addresses.push(None);
+        }
+        let at = |address| {
+            let place =
+                move |(port, decoy): &(u16, bool)| Place { address, port: *port, decoy: *decoy };
+            ports.iter().map(place).collect::<Vec<_>>()
+        };
+        Ok(addresses.into_iter().flat_map(at).collect())
+    }
+
     /// Every port with whether it is a decoy, or why the list is wrong.
-    pub fn ports(&self) -> Result<Vec<(u16, bool)>, ServeError> {
+    fn ports(&self) -> Result<Vec<(u16, bool)>, ServeError> {
         let listen = self.listen.iter().map(|port| (*port, false));
         let decoy = self.decoy.iter().map(|port| (*port, true));
         let ports: Vec<_> = listen.chain(decoy).collect();

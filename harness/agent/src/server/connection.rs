@@ -11,14 +11,17 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::book::Number;
-use super::page;
 use super::shared::Shared;
-use crate::exchange;
+use super::{page, stay};
+use crate::{dns, exchange};
 
 /// A connection that says nothing for so long is closed. Its receipt stays.
 const IDLE: Duration = Duration::from_secs(10);
 /// A first line is short; HTTP paths may be longer than a nonce line.
 const FIRST_LINE_MAX: usize = 8 * 1024;
+/// A DNS message over TCP begins with its length, and queries are shorter than 1024 bytes. No
+/// word of ours, of HTTP or of TLS begins with so small a byte.
+const DNS_LENGTH_MAX_HIGH: u8 = 3;
 const HEALTH_PATH: &str = "/healthz";
 
 /// A connection and what has been read from it.
@@ -40,8 +43,15 @@ struct Heard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum First {
     Nonce(String),
+    /// A nonce, and more of them to come.
+    Stay(String),
     Http {
         path: String,
+    },
+    /// A DNS query in our zone, for a server that answers on a name server's port.
+    Lookup {
+        nonce: String,
+        answer: Vec<u8>,
     },
     /// Closed, or no words of ours.
     Nothing,
@@ -83,16 +93,25 @@ impl Connection {
             let mut heard = self.heard();
             (heard.first.take(), std::mem::take(&mut heard.buffer))
         };
+        if let Some(First::Stay(nonce)) = &first {
+            drop(stay::serve(&self.stream, shared, nonce, after_first_line(rest)).await);
+            return;
+        }
         let answer = async {
             match first {
                 Some(First::Nonce(nonce)) => {
                     let line = exchange::answer(&nonce, &shared.pod);
                     page::finish(&self.stream, line.as_bytes()).await
                 }
+                Some(First::Lookup { answer, .. }) => {
+                    let length = u16::try_from(answer.len()).unwrap_or_default();
+                    let framed = [length.to_be_bytes().as_slice(), answer.as_slice()].concat();
+                    page::finish(&self.stream, &framed).await
+                }
                 Some(First::Http { path }) => {
                     page::serve(&self.stream, rest, &shared.pod, &path).await
                 }
-                Some(First::Nothing) | None => Ok(()),
+                Some(First::Stay(_) | First::Nothing) | None => Ok(()),
             }
         };
         // The peer is not obliged to take its answer.
@@ -109,7 +128,7 @@ impl Connection {
                 Ok(0) => heard.first = Some(First::Nothing),
                 Ok(length) => {
                     heard.buffer.extend_from_slice(&chunk[..length]);
-                    heard.first = first_line(&heard.buffer);
+                    heard.first = first_line(&heard.buffer, &shared.pod);
                     self.note(shared, heard.first.as_ref());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
@@ -122,13 +141,15 @@ impl Connection {
 
     fn note(&self, shared: &Arc<Shared>, first: Option<&First>) {
         match first {
-            Some(First::Nonce(nonce)) => shared.book().name(self.number, nonce),
+            Some(First::Nonce(nonce) | First::Stay(nonce) | First::Lookup { nonce, .. }) => {
+                shared.name(self.number, nonce);
+            }
             Some(First::Http { path }) if path == HEALTH_PATH => {
                 shared.book().take_back(self.number);
             }
             Some(First::Http { path }) => {
                 if let Some(nonce) = exchange::nonce_of_path(path) {
-                    shared.book().name(self.number, &nonce);
+                    shared.name(self.number, &nonce);
                 }
             }
             Some(First::Nothing) | None => {}
@@ -145,7 +166,12 @@ impl Connection {
 }
 
 /// `None` while the line is not complete.
-fn first_line(buffer: &[u8]) -> Option<First> {
+fn first_line(buffer: &[u8], pod: &str) -> Option<First> {
+    if buffer.first().is_some_and(|first| *first <= DNS_LENGTH_MAX_HIGH) {
+        let query = dns::framed(buffer)?;
+        let lookup = |(nonce, answer)| First::Lookup { nonce, answer };
+        return Some(dns::answer(query, pod).map_or(First::Nothing, lookup));
+    }
     let Some(end) = buffer.iter().position(|byte| *byte == b'\n') else {
         return (buffer.len() > FIRST_LINE_MAX).then_some(First::Nothing);
     };
@@ -153,7 +179,16 @@ fn first_line(buffer: &[u8]) -> Option<First> {
     if let Some(nonce) = exchange::nonce_of_request(line) {
         return Some(First::Nonce(nonce));
     }
+    if let Some(nonce) = exchange::nonce_of_request_to_stay(line) {
+        return Some(First::Stay(nonce));
+    }
     Some(path_of(line).map_or(First::Nothing, |path| First::Http { path }))
+}
+
+/// What came behind the first line.
+fn after_first_line(mut buffer: Vec<u8>) -> Vec<u8> {
+    let end = buffer.iter().position(|byte| *byte == b'\n').map_or(buffer.len(), |end| end + 1);
+    buffer.split_off(end)
 }
 
 /// The path of an HTTP/1 request line.
@@ -171,11 +206,15 @@ mod tests {
 
     #[test]
     fn a_first_line_is_told_apart() {
-        assert_eq!(first_line(b"PARTYWALL n"), None);
-        assert_eq!(first_line(b"PARTYWALL n1\n"), Some(First::Nonce("n1".into())));
+        let line = |buffer: &[u8]| first_line(buffer, "tenant/server-0");
+        assert_eq!(line(b"PARTYWALL n"), None);
+        assert_eq!(line(b"PARTYWALL n1\n"), Some(First::Nonce("n1".into())));
+        assert_eq!(line(b"PARTYWALL-STAY n1\n"), Some(First::Stay("n1".into())));
         let http = First::Http { path: "/extract".into() };
-        assert_eq!(first_line(b"GET /extract HTTP/1.1\r\nHost: x"), Some(http));
-        assert_eq!(first_line(b"\x16\x03\x01\n"), Some(First::Nothing));
-        assert_eq!(first_line(&[b'x'; FIRST_LINE_MAX + 1]), Some(First::Nothing));
+        assert_eq!(line(b"GET /extract HTTP/1.1\r\nHost: x"), Some(http));
+        assert_eq!(line(b"\0"), None);
+        assert_eq!(line(b"\0\x02ab"), Some(First::Nothing));
+        assert_eq!(line(b"\x16\x03\x01\n"), Some(First::Nothing));
+        assert_eq!(line(&[b'x'; FIRST_LINE_MAX + 1]), Some(First::Nothing));
     }
 }

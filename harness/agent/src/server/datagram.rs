@@ -10,10 +10,10 @@ use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
 use super::config::ServeError;
-use super::door::bind_any;
+use super::place::Place;
 use super::shared::Shared;
-use crate::exchange;
 use crate::protocol::Transport;
+use crate::{dns, exchange};
 
 /// A whole matrix may arrive at once.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -30,9 +30,10 @@ pub(super) struct Datagrams {
 
 impl Datagrams {
     /// Listens on a port.
-    pub fn open(port: u16, decoy: bool) -> Result<Self, ServeError> {
+    pub fn open(place: Place) -> Result<Self, ServeError> {
+        let Place { port, decoy, .. } = place;
         let failed = |source| ServeError::Listen { port, transport: Transport::Udp, source };
-        let socket = bind_any(port, Type::DGRAM, Protocol::UDP).map_err(failed)?;
+        let socket = place.bind(Type::DGRAM, Protocol::UDP).map_err(failed)?;
         // The kernel grants what its own limit allows; less is no reason not to start.
         drop(socket.set_recv_buffer_size(RECEIVE_BUFFER));
         let direct = StdSocket::from(socket);
@@ -68,12 +69,20 @@ impl Datagrams {
 
     /// The receipt first, then the answer. What is not of our exchange gets no answer.
     fn take(&self, shared: &Arc<Shared>, datagram: &[u8], peer: SocketAddr) {
-        let nonce = exchange::nonce_of_request(datagram);
-        shared.book().write(Transport::Udp, self.port, peer, nonce.clone());
-        if let Some(nonce) = nonce {
-            let answer = exchange::answer(&nonce, &shared.pod);
+        let answer = match exchange::nonce_of_request(datagram) {
+            Some(nonce) => {
+                let answer = exchange::answer(&nonce, &shared.pod).into_bytes();
+                Some((nonce, answer))
+            }
+            None => dns::answer(datagram, &shared.pod),
+        };
+        let nonce = answer.as_ref().map(|(nonce, _)| nonce.clone());
+        if !nonce.as_ref().is_some_and(|nonce| shared.tally_if_paced(nonce)) {
+            shared.book().write(Transport::Udp, self.port, peer, nonce);
+        }
+        if let Some((_, answer)) = answer {
             // An answer that cannot be sent is a lost reply; the receipt tells so.
-            drop(self.direct.send_to(answer.as_bytes(), peer));
+            drop(self.direct.send_to(&answer, peer));
         }
     }
 }

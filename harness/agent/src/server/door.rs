@@ -1,15 +1,16 @@
-//! A TCP port.
+//! A port of connections: TCP, and SCTP where the kernel has it.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::config::ServeError;
+use super::place::Place;
 use super::shared::Shared;
 use crate::protocol::Transport;
 
@@ -17,9 +18,13 @@ const BACKLOG: i32 = 4096;
 /// Out of files, mostly: connections end, and then there are files again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// A TCP port that is listened on.
+/// The kernel has no such protocol: `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT`.
+const NOT_SUPPORTED: [i32; 2] = [93, 94];
+
+/// A port that is listened on.
 pub(super) struct Door {
     pub port: u16,
+    pub transport: Transport,
     pub decoy: bool,
     listener: TcpListener,
     /// The same socket without the runtime's memory of its readiness, for the fence.
@@ -27,22 +32,37 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Listens on a port, IPv6 and IPv4 where the pod has both.
-    pub fn open(port: u16, decoy: bool) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen { port, transport: Transport::Tcp, source };
-        let socket = bind_any(port, Type::STREAM, Protocol::TCP).map_err(failed)?;
-        socket.listen(BACKLOG).map_err(failed)?;
+    /// Listens for TCP connections.
+    pub fn open(place: Place) -> Result<Self, ServeError> {
+        Self::open_over(place, Transport::Tcp, Protocol::TCP)
+            .map_err(|source| failed(place, Transport::Tcp, source))
+    }
+
+    /// Listens for SCTP associations; `None` where the kernel has no SCTP.
+    pub fn open_sctp(place: Place) -> Result<Option<Self>, ServeError> {
+        match Self::open_over(place, Transport::Sctp, Protocol::SCTP) {
+            Ok(door) => Ok(Some(door)),
+            Err(error) if error.raw_os_error().is_some_and(|one| NOT_SUPPORTED.contains(&one)) => {
+                Ok(None)
+            }
+            Err(source) => Err(failed(place, Transport::Sctp, source)),
+        }
+    }
+
+    fn open_over(place: Place, transport: Transport, protocol: Protocol) -> io::Result<Self> {
+        let socket = place.bind(Type::STREAM, protocol)?;
+        socket.listen(BACKLOG)?;
         let direct = StdListener::from(socket);
-        let listener = direct.try_clone().and_then(TcpListener::from_std).map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { port, decoy, listener, direct })
+        let listener = direct.try_clone().and_then(TcpListener::from_std)?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { port, transport, decoy: place.decoy, listener, direct })
     }
 
     /// Admits whoever comes.
     pub async fn run(&self, shared: &Arc<Shared>) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => shared.admit(stream, peer, self.port),
+                Ok((stream, peer)) => shared.admit(stream, peer, self),
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             }
         }
@@ -54,7 +74,7 @@ impl Door {
             match self.direct.accept() {
                 Ok((stream, peer)) => {
                     stream.set_nonblocking(true)?;
-                    shared.admit(TcpStream::from_std(stream)?, peer, self.port);
+                    shared.admit(TcpStream::from_std(stream)?, peer, self);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // The peer went away between handshake and accept. It was never admitted, so
@@ -67,28 +87,6 @@ impl Door {
     }
 }
 
-/// A socket bound to a port on every address.
-pub(super) fn bind_any(port: u16, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let dual = bind(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into(), kind, protocol);
-    match dual {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            // A pod without IPv6.
-            bind(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into(), kind, protocol)
-        }
-        bound => bound,
-    }
-}
-
-fn bind(domain: Domain, address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let socket = Socket::new(domain, kind, Some(protocol))?;
-    if domain == Domain::IPV6 {
-        socket.set_only_v6(false)?;
-    }
-    if kind == Type::STREAM {
-        // A server that is started again must not wait for old connections to fade.
-        socket.set_reuse_address(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+fn failed(place: Place, transport: Transport, source: io::Error) -> ServeError {
+    ServeError::Listen { port: place.port, transport, source }
 }

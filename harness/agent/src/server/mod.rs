@@ -11,10 +11,14 @@ mod datagram;
 mod door;
 mod kernel;
 mod page;
+mod place;
 mod serve;
 mod shared;
+mod stay;
+mod tally;
 
 pub use book::Book;
 pub use config::{Config, ServeError};
 pub use serve::Server;
 pub use shared::STARTED;
+pub use tally::Tallies;

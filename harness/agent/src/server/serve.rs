@@ -8,8 +8,10 @@ use tokio::task::JoinSet;
 use super::config::{Config, ServeError};
 use super::datagram::Datagrams;
 use super::door::Door;
+use super::place::Place;
 use super::shared::Shared;
 use crate::control;
+use crate::pace::Samples;
 use crate::protocol::{Ask, Reply};
 
 /// How often a port of the kernel's choice is tried until it is free on UDP as well.
@@ -22,18 +24,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on every port, TCP and UDP, and on the control socket.
+    /// Listens on every port, TCP, UDP and (where the kernel has it) SCTP, and on the control
+    /// socket.
     pub fn start(config: &Config) -> Result<Self, ServeError> {
+        Self::start_with(config, Arc::default())
+    }
+
+    /// The same, in a process that keeps the samples of a pace of its own.
+    pub fn start_with(config: &Config, own_pace: Arc<Samples>) -> Result<Self, ServeError> {
         let mut doors = Vec::new();
         let mut datagrams = Vec::new();
-        for (port, decoy) in config.ports()? {
-            let (door, datagram) = open(port, decoy)?;
+        for place in config.places()? {
+            let (door, datagram) = open(place)?;
+            // SCTP takes the number that TCP was given; it is a space of its own.
+            doors.extend(Door::open_sctp(Place { port: door.port, ..place })?);
             doors.push(door);
             datagrams.push(datagram);
         }
         let control = control::listen(&config.control)
             .map_err(|source| ServeError::Control { name: config.control.clone(), source })?;
-        let shared = Arc::new(Shared::new(config, doors, datagrams));
+        let shared = Arc::new(Shared::new(config, doors, datagrams, own_pace));
         let tasks = run(&shared, control);
         Ok(Self { shared, tasks })
     }
@@ -49,12 +59,12 @@ impl Server {
     }
 }
 
-fn open(port: u16, decoy: bool) -> Result<(Door, Datagrams), ServeError> {
-    let mut tries = if port == 0 { ANY_PORT_TRIES } else { 1 };
+fn open(place: Place) -> Result<(Door, Datagrams), ServeError> {
+    let mut tries = if place.port == 0 { ANY_PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
-        let door = Door::open(port, decoy)?;
-        match Datagrams::open(door.port, decoy) {
+        let door = Door::open(place)?;
+        match Datagrams::open(Place { port: door.port, ..place }) {
             Ok(datagrams) => return Ok((door, datagrams)),
             Err(error) if tries == 0 => return Err(error),
             Err(_) => {}

@@ -1,6 +1,6 @@
 //! What the parts of a server have in common, and the fence that goes through all of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,9 @@ use super::connection::Connection;
 use super::datagram::Datagrams;
 use super::door::Door;
 use super::kernel;
+use super::tally::Tallies;
 use crate::exchange;
+use crate::pace::Samples;
 use crate::protocol::{Ask, Listening, Reply, Transport};
 
 /// Told among the environment: when this server started, in microseconds since the Unix epoch.
@@ -27,27 +29,37 @@ pub(super) struct Shared {
     pub doors: Vec<Door>,
     pub datagrams: Vec<Datagrams>,
     book: Mutex<Book>,
+    tallies: Mutex<Tallies>,
+    /// Of the pace that the server began at its first instruction, if it did.
+    own_pace: Arc<Samples>,
     /// Connections whose first line has not come yet.
     waiting: Mutex<HashMap<Number, Arc<Connection>>>,
 }
 
 impl Shared {
-    pub fn new(config: &Config, doors: Vec<Door>, datagrams: Vec<Datagrams>) -> Self {
+    pub fn new(
+        config: &Config,
+        doors: Vec<Door>,
+        datagrams: Vec<Datagrams>,
+        own_pace: Arc<Samples>,
+    ) -> Self {
         let listening = doors
             .iter()
-            .map(|door| (door.port, Transport::Tcp, door.decoy))
+            .map(|door| (door.port, door.transport, door.decoy))
             .chain(datagrams.iter().map(|d| (d.port, Transport::Udp, d.decoy)))
             .map(|(port, transport, decoy)| Listening { port, transport, decoy })
-            .collect();
+            .collect::<BTreeSet<_>>();
         let mut environment = config.environment.clone();
         environment.insert(STARTED.to_owned(), exchange::now_us().to_string());
         Self {
             pod: config.pod.clone(),
             environment,
-            listening,
+            listening: listening.into_iter().collect(),
             doors,
             datagrams,
             book: Mutex::default(),
+            tallies: Mutex::default(),
+            own_pace,
             waiting: Mutex::default(),
         }
     }
@@ -56,9 +68,27 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes into a receipt the nonce that has come since. A pace's goes to the tallies.
+    pub fn name(&self, number: Number, nonce: &str) {
+        if self.tally_if_paced(nonce) {
+            self.book().take_back(number);
+        } else {
+            self.book().name(number, nonce);
+        }
+    }
+
+    /// Tallies a nonce of a pace, and says whether it is one.
+    pub fn tally_if_paced(&self, nonce: &str) -> bool {
+        let Some((prefix, number)) = exchange::parse_paced(nonce) else {
+            return false;
+        };
+        self.tallies().write(prefix, number, exchange::now_us());
+        true
+    }
+
     /// Writes the receipt of a connection at once and lets it speak.
-    pub fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: u16) {
-        let number = self.book().write(Transport::Tcp, port, peer, None);
+    pub fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, door: &Door) {
+        let number = self.book().write(door.transport, door.port, peer, None);
         let connection = Arc::new(Connection::new(stream, number));
         self.waiting().insert(number, Arc::clone(&connection));
         let shared = Arc::clone(self);
@@ -75,7 +105,14 @@ impl Shared {
             Ask::Receipts { nonces } => self.receipts(&nonces),
             Ask::Listening => Reply::Listening(self.listening.clone()),
             Ask::Environment { names } => self.environment(&names),
-            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) => {
+            Ask::Tally { prefixes, forget } => self.tally(&prefixes, forget),
+            Ask::OwnPace => Reply::OwnPace(self.own_pace.all()),
+            Ask::Pace(_)
+            | Ask::PaceEnd
+            | Ask::Reach(_)
+            | Ask::Emit(_)
+            | Ask::Http(_)
+            | Ask::Dns(_) => {
                 Reply::Failed { detail: "the server answers no such question".to_owned() }
             }
         }
@@ -95,6 +132,15 @@ impl Shared {
                     "the book of receipts overflowed and {lost} went out: absence cannot be told \
                      (hint: restart the pod)"
                 ),
+            },
+        }
+    }
+
+    fn tally(self: &Arc<Self>, prefixes: &[String], forget: bool) -> Reply {
+        match self.fence() {
+            Ok(()) => Reply::Tally(self.tallies().read(prefixes, forget)),
+            Err(error) => Reply::Failed {
+                detail: format!("failed to take in what waits at the ports: {error}"),
             },
         }
     }
@@ -130,6 +176,10 @@ impl Shared {
             Some((name.clone(), value.clone()))
         });
         Reply::Environment(found.collect())
+    }
+
+    fn tallies(&self) -> MutexGuard<'_, Tallies> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Number, Arc<Connection>>> {

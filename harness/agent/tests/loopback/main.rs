@@ -2,7 +2,10 @@
 
 mod dns;
 mod fence;
+mod lookup;
 mod otlp;
+mod pace;
 mod reach;
+mod sctp;
 mod stream;
 mod support;

@@ -42,7 +42,7 @@ fn lines(commands: &[Command]) -> Vec<u8> {
 fn ids(messages: &[Message]) -> Vec<u64> {
     let id = |message: &Message| match message {
         Message::Reply { id, .. } => Some(*id),
-        Message::Hello { .. } | Message::Done { .. } => None,
+        Message::Hello { .. } | Message::Samples { .. } | Message::Done { .. } => None,
     };
     messages.iter().filter_map(id).collect()
 }

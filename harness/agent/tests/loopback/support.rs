@@ -28,6 +28,7 @@ pub fn serve() -> Fixture {
     let config = Config {
         listen: vec![0],
         decoy: vec![0],
+        addresses: Vec::new(),
         control: control.clone(),
         pod: "tenant/server-0".to_owned(),
         environment: BTreeMap::from([

@@ -14,12 +14,13 @@ use partywall_runner::{
     Project, Rendering, RunOutcome, deploy_with_scratch_mends, judge_files, load_project,
 };
 
-use super::mutants::{MUTANTS, spec_at};
+use super::mutants::MUTANTS;
 use super::run::block_on;
 use super::test::{judge, load_session};
 use crate::agreement::{Ledger, compare};
 use crate::args::{Agree, LayoutArgs};
 use crate::failure::Failure;
+use crate::mutation::Home;
 use crate::offline::{BACKEND, open_copy, rendering};
 use crate::project::{directory, layout_spec, project, scenarios, selected_trials};
 use crate::session_deploy::{SessionDeploy, origin_of, turn};
@@ -117,7 +118,8 @@ fn one(
     base: &Path,
 ) -> Result<Exit, Failure> {
     let base: PathBuf = base.canonicalize()?;
-    let spec = spec_at(project, &base);
+    let home = Home { session: &arguments.name.session, base: &base, keys: None };
+    let spec = home.spec_of(project);
     let trials = selected_trials(Backend::Kind, &scenarios(None)?, &project.contract, None)?;
     let live = deploy(arguments, project, &spec, &base, Some(&trials))?;
     let Some(live) = live else { return Ok(Exit::Environment) };

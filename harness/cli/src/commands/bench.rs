@@ -1,19 +1,21 @@
 //! `partywall bench`: one line for every budget, `NAME: measured (bar)`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use partywall_core::Exit;
 use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
+use partywall_live::LayoutSpec;
 use partywall_offline::defect::FluxObject;
 use partywall_runner::{Deploy, Deployed, Project};
 
 use super::run::block_on;
 use super::test::{judge, load_session};
-use super::{bench_files, down, images, up};
-use crate::args::{Bench, ImageSource, LayoutArgs, Name, Up};
+use super::{bench_files, bench_scale, down, images, up};
+use crate::args::{Bench, ImageSource, IpFamilyChoice, LayoutArgs, Name, Up};
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
 use crate::session_deploy::{SessionDeploy, origin_of};
@@ -25,6 +27,9 @@ const CHANGED_FILE: &str = "customers/customer-a/values.yaml";
 
 /// Run `partywall bench` in a session of its own.
 pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
+    if let Some(folder) = &arguments.write {
+        return bench_scale::write(folder, arguments.tenants);
+    }
     print::result(&format!("machine: {}", machine::describe()));
     bench_files::files()?;
     if arguments.files {
@@ -33,7 +38,7 @@ pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
     bundle(arguments)?;
     let name = Name { session: SESSION.to_string() };
     down::down(&name)?;
-    let measured = measure(&name);
+    let measured = measure(&name, arguments.tenants);
     down::down(&name)?;
     measured
 }
@@ -56,7 +61,7 @@ fn bundle(arguments: &Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-fn measure(name: &Name) -> Result<Exit, Failure> {
+fn measure(name: &Name, tenants: usize) -> Result<Exit, Failure> {
     images::build(&paths::cache(), &[], ImageSource::Bundle, None)?;
     let layout = LayoutArgs { layout: None, keys: None };
     let started = Instant::now();
@@ -64,6 +69,7 @@ fn measure(name: &Name) -> Result<Exit, Failure> {
         name: name.clone(),
         layout: layout.clone(),
         nodes: 1,
+        ip_family: IpFamilyChoice::Ipv4,
         images: ImageSource::Bundle,
         registry_mirror: None,
     })?;
@@ -73,17 +79,43 @@ fn measure(name: &Name) -> Result<Exit, Failure> {
     commit(name, &project)?;
     let scenarios = scenarios(None)?;
     let all = selected_trials(Backend::Kind, &scenarios, &project.contract, None)?;
-    let is_reach = |trial: &&Trial| ["reach", "isolation"].contains(&trial.topic());
-    let reach: Vec<Trial> = all.iter().filter(is_reach).cloned().collect();
+    let matrix = matrix(name, &project, "10 s")?;
+    let whole = run(name, &project, &all)?;
+    let measured = format!("{:.1} s, {} cells", whole.took, whole.cells);
+    line("whole conformance run on a warm session", &measured, "60 s");
+    bench_scale::measure(name, &project, &matrix, tenants)
+}
+
+/// The whole reach matrix of a layout that a session holds, and its line.
+pub fn matrix(name: &Name, project: &Project, bar: &str) -> Result<Matrix, Failure> {
+    let all = selected_trials(Backend::Kind, &scenarios(None)?, &project.contract, None)?;
+    let is_reach = |trial: &Trial| ["reach", "isolation"].contains(&trial.topic());
+    let trials: Vec<Trial> = all.into_iter().filter(is_reach).collect();
     // The first run makes twins and control clients; a matrix is measured on a warm session.
-    run(name, &project, &reach)?;
-    let (took, cells) = run(name, &project, &reach)?;
-    let rate = cells as f64 / took;
-    let measured = format!("{took:.1} s, {cells} cells, {rate:.0} cells a second");
-    line("full live reach matrix, with canaries, controls and receipts", &measured, "10 s");
-    let (took, cells) = run(name, &project, &all)?;
-    line("whole conformance run on a warm session", &format!("{took:.1} s, {cells} cells"), "60 s");
-    Ok(Exit::Holds)
+    run(name, project, &trials)?;
+    let matrix = run(name, project, &trials)?;
+    let Matrix { took, cells, probes } = matrix;
+    let rate = probes as f64 / took;
+    let measured =
+        format!("{took:.1} s, {cells} cells, {probes} probes, {rate:.0} probes a second");
+    let tenants = project.contract.tenants.len();
+    line(
+        &format!("live reach matrix of {tenants} tenants, canaries and receipts included"),
+        &measured,
+        bar,
+    );
+    Ok(matrix)
+}
+
+/// What one run of a matrix took.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix {
+    /// Seconds from attaching to the session to the last verdict.
+    pub took: f64,
+    /// Squares.
+    pub cells: usize,
+    /// Probes, controls included.
+    pub probes: usize,
 }
 
 fn seconds(started: Instant) -> String {
@@ -105,14 +137,32 @@ fn commit(name: &Name, project: &Project) -> Result<(), Failure> {
     deploy(name, project, &BTreeMap::new()).map(|_objects| ())
 }
 
+/// Push a layout into the session and wait for it.
+pub fn deploy_layout(
+    name: &Name,
+    project: &Project,
+    keys: &Path,
+) -> Result<Vec<FluxObject>, Failure> {
+    let spec = layout_spec(project, Some(keys));
+    deploy_spec(name, project, spec, &BTreeMap::new())
+}
+
 fn deploy(
     name: &Name,
     project: &Project,
     changed: &BTreeMap<String, String>,
 ) -> Result<Vec<FluxObject>, Failure> {
+    deploy_spec(name, project, layout_spec(project, None), changed)
+}
+
+fn deploy_spec(
+    name: &Name,
+    project: &Project,
+    spec: LayoutSpec,
+    changed: &BTreeMap<String, String>,
+) -> Result<Vec<FluxObject>, Failure> {
     block_on(async {
         let mut session = load_session(&name.session)?;
-        let spec = layout_spec(project, None);
         let origin = origin_of(&project.directory);
         SessionDeploy { session: &mut session, spec, origin }.deploy(changed).await
     })
@@ -126,7 +176,7 @@ pub fn must_hold(what: &str, exit: Exit) -> Result<(), Failure> {
     }
 }
 
-fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<(f64, usize), Failure> {
+fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<Matrix, Failure> {
     let started = Instant::now();
     let outcome = block_on(async {
         let session = load_session(&name.session)?;
@@ -134,6 +184,11 @@ fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<(f64, usize),
         judge(session, project, trials, &deployed, "partywall test {trial}").await
     })?;
     must_hold("the run", outcome.exit)?;
-    let cells = outcome.events.iter().filter(|event| matches!(event, Event::CellJudged(_))).count();
-    Ok((started.elapsed().as_secs_f64(), cells))
+    let took = started.elapsed().as_secs_f64();
+    let ended = outcome.events.iter().find_map(|event| match event {
+        Event::RunFinished { probes, cells, .. } => Some((*probes, *cells)),
+        _ => None,
+    });
+    let (probes, cells) = ended.unwrap_or_default();
+    Ok(Matrix { took, cells, probes })
 }

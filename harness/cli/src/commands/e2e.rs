@@ -8,10 +8,12 @@ use partywall_core::event::Event;
 use partywall_core::verdict::{ProofLevel, Verdict};
 use partywall_tool::Tool;
 
-use super::{agree, check, diagnose, doctor, down, images, mutants, test, up};
+use super::{
+    agree, check, diagnose, doctor, down, e2e_depth, enforcement, images, mutants, test, up,
+};
 use crate::args::{
-    Agree, Check, Diagnose, Doctor, E2e, FilesArgs, Format, ImageSource, LayoutArgs, Mutants, Test,
-    Up,
+    Agree, Check, Diagnose, Doctor, E2e, FilesArgs, Format, ImageSource, IpFamilyChoice,
+    LayoutArgs, Mutants, Test, Up,
 };
 use crate::failure::Failure;
 use crate::{paths, print, reports};
@@ -41,6 +43,13 @@ pub fn e2e(arguments: &E2e) -> Result<Exit, Failure> {
     } else {
         phases.run("down", || down::down(&arguments.name))
     };
+    let result = result.and_then(|exit| match exit {
+        // One machine carries one cluster well: the second comes when the first is gone.
+        Exit::Holds if !arguments.keep => {
+            phases.run("two nodes", || e2e_depth::two_nodes(arguments))
+        }
+        exit => Ok(exit),
+    });
     phases.print();
     Ok(result?.and(removed?))
 }
@@ -71,8 +80,12 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
         reports: arguments.reports.join("mutants"),
     };
     exit = exit.and(phases.run("mutants", || mutants::mutants(&mutants))?);
+    exit = exit.and(phases.run("generated mutants", || e2e_depth::generated_mutants(arguments))?);
+    exit = exit.and(phases.run("exposure", || e2e_depth::exposure(arguments))?);
     exit = exit.and(phases.run("foreign workloads", || foreign_workloads(arguments))?);
-    Ok(exit.and(phases.run("first draft", || first_draft(arguments))?))
+    exit = exit.and(phases.run("first draft", || first_draft(arguments))?);
+    let lost = || enforcement::enforcement_lost(&arguments.name.session);
+    Ok(exit.and(phases.run("enforcement lost", lost)?))
 }
 
 fn up_of(arguments: &E2e) -> Up {
@@ -80,6 +93,7 @@ fn up_of(arguments: &E2e) -> Up {
         name: arguments.name.clone(),
         layout: LayoutArgs { layout: None, keys: None },
         nodes: 1,
+        ip_family: IpFamilyChoice::Ipv4,
         images: ImageSource::Bundle,
         registry_mirror: None,
     }

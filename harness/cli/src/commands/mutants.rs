@@ -1,23 +1,22 @@
 //! `partywall mutants`: every claim can go red, shown on the live cluster through Git.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use partywall_core::Exit;
 use partywall_core::cluster::Backend;
 use partywall_core::event::{CellResult, Event};
 use partywall_core::plan::Trial;
-use partywall_live::{LayoutSpec, RepositorySpec};
 use partywall_offline::mutant::{Mutant, apply};
 use partywall_report::{account, agreement};
-use partywall_runner::{Project, RunOutcome, deploy_with_scratch_mends, load_project};
+use partywall_runner::{RunOutcome, load_project};
 
 use super::agree::Arbiter;
 use super::run::block_on;
-use super::test::{judge, load_session};
+use super::test::load_session;
 use crate::args::Mutants;
 use crate::failure::Failure;
-use crate::project::{layout_spec, scenarios, selected_trials};
-use crate::session_deploy::{SessionDeploy, origin_of, turn};
+use crate::mutation::Home;
+use crate::project::{scenarios, selected_trials};
 use crate::{paths, print, reports};
 
 /// The folder of mutants.
@@ -34,19 +33,32 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
     if selected.is_empty() {
         return Err(Failure::usage(format!("no mutant in {} is named so", folder.display())));
     }
-    load_session(&arguments.name.session)?;
+    let nodes = load_session(&arguments.name.session)?.nodes;
+    let (selected, elsewhere): (Vec<Mutant>, Vec<Mutant>) =
+        selected.into_iter().partition(|mutant| mutant.expect.nodes <= nodes);
+    for mutant in &elsewhere {
+        let takes = mutant.expect.nodes;
+        print::result(&format!("not asked {:<34} it takes {takes} nodes", mutant.name));
+    }
+    if selected.is_empty() {
+        return Ok(Exit::Undetermined);
+    }
     let arbiter = Arbiter::new(None)?;
-    let mut survivors = 0;
-    for mutant in &selected {
-        match kill(arguments, &arbiter, mutant)? {
-            Ok(how) => print::result(&format!("killed    {:<34} {how}", mutant.name)),
-            Err(why) => {
-                survivors += 1;
-                print::result(&format!("SURVIVED  {:<34} {why}", mutant.name));
+    // The layout that is put back is the one that the first was made of.
+    let base = selected.first().map(Mutant::layout_dir).unwrap_or_default();
+    let survivors = home(arguments, &base).restoring(|| {
+        let mut survivors = 0;
+        for mutant in &selected {
+            match kill(arguments, &arbiter, mutant)? {
+                Ok(how) => print::result(&format!("killed    {:<34} {how}", mutant.name)),
+                Err(why) => {
+                    survivors += 1;
+                    print::result(&format!("SURVIVED  {:<34} {why}", mutant.name));
+                }
             }
         }
-    }
-    restore(arguments, &selected)?;
+        Ok(survivors)
+    })?;
     let killed = selected.len() - survivors;
     print::result(&format!("{killed} of {} mutants killed", selected.len()));
     Ok(if survivors == 0 { Exit::Holds } else { Exit::Violated })
@@ -64,8 +76,10 @@ fn kill(
     let base = mutant.layout_dir();
     apply(mutant, &base, &tree).map_err(Failure::usage)?;
     let project = load_project(&tree)?;
-    let spec = spec_at(&project, &base);
-    let outcome = run(arguments, &project, spec, origin_of(&base), mutant)?;
+    let scenarios = scenarios(None)?;
+    let mut trials = selected_trials(Backend::Kind, &scenarios, &project.contract, None)?;
+    trials.retain(|trial| is_asked(trial, mutant));
+    let outcome = block_on(home(arguments, &base).judged(&project, &trials))?;
     reports::write(&arguments.reports.join(&mutant.name), &outcome.events)?;
     let killed = verdict(mutant, &outcome);
     let base = base.canonicalize()?;
@@ -82,43 +96,15 @@ fn kill(
     })
 }
 
-/// A scratch copy's layout, with the repositories and keys of the original.
-pub fn spec_at(project: &Project, base: &Path) -> LayoutSpec {
-    let original = Project { directory: base.to_path_buf(), ..project.clone() };
-    let mut spec = layout_spec(&original, None);
-    let absolute = |repository: &RepositorySpec| RepositorySpec {
-        url: repository.url.clone(),
-        path: match repository.path.as_str() {
-            "." => ".".to_string(),
-            path => base.join(path).display().to_string(),
-        },
-    };
-    spec.repositories = spec.repositories.iter().map(absolute).collect();
-    spec.directory.clone_from(&project.directory);
-    spec
+fn home<'a>(arguments: &'a Mutants, base: &'a Path) -> Home<'a> {
+    Home { session: &arguments.name.session, base, keys: None }
 }
 
-fn run(
-    arguments: &Mutants,
-    project: &Project,
-    spec: LayoutSpec,
-    origin: String,
-    mutant: &Mutant,
-) -> Result<RunOutcome, Failure> {
-    let scenarios = scenarios(None)?;
-    let mut trials = selected_trials(Backend::Kind, &scenarios, &project.contract, None)?;
-    trials.retain(|trial| is_asked(trial, mutant));
-    block_on(async {
-        let _turn = turn(&arguments.name.session).await?;
-        let mut session = load_session(&arguments.name.session)?;
-        let mut deploy = SessionDeploy { session: &mut session, spec, origin };
-        let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
-        judge(session, project, &trials, &deployed, "partywall test {trial}").await
-    })
-}
-
+/// A question is a topic, or one scenario of it.
 fn is_asked(trial: &Trial, mutant: &Mutant) -> bool {
-    trial.topic() == mutant.expect.question
+    let path = trial.name.split_once("::").map_or(trial.name.as_str(), |(_, path)| path);
+    let rest = path.strip_prefix(mutant.expect.question.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// `Ok` with how it was killed, `Err` with why it survived: the trial that the mutant names must
@@ -153,23 +139,4 @@ fn verdict(mutant: &Mutant, outcome: &RunOutcome) -> Result<String, String> {
         Some(wanted) => Err(format!("no cell `{wanted}` is {word} with `{}`", expect.reason)),
         None => Ok(first.verdict.reason().to_string()),
     }
-}
-
-/// Put the layout back that the mutants were made of.
-fn restore(arguments: &Mutants, mutants: &[Mutant]) -> Result<(), Failure> {
-    let Some(base) = mutants.first().map(Mutant::layout_dir) else { return Ok(()) };
-    let base: PathBuf = base;
-    let project = load_project(&base)?;
-    let spec = layout_spec(&project, None);
-    let origin = origin_of(&base);
-    block_on(async {
-        let _turn = turn(&arguments.name.session).await?;
-        let mut session = load_session(&arguments.name.session)?;
-        let mut deploy = SessionDeploy { session: &mut session, spec, origin };
-        let deployed = deploy_with_scratch_mends(&mut deploy, &project.layout, &[]).await?;
-        match deployed.ready {
-            true => Ok(()),
-            false => Err(Failure::environment("the original layout does not become ready again")),
-        }
-    })
 }

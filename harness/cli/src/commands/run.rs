@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use partywall_core::Exit;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    agree, bench, check, diagnose, diff, doctor, down, e2e, explain, images, init, mutants, push,
-    report, test, up,
+    agree, bench, check, diagnose, diff, doctor, down, e2e, explain, images, init, mutants, mutate,
+    push, report, test, up, watch,
 };
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
@@ -46,6 +47,8 @@ fn call(command: Command) -> Result<Exit, Failure> {
         Command::Down(arguments) => down::down(&arguments),
         Command::Test(arguments) => test::test(&arguments),
         Command::Mutants(arguments) => mutants::mutants(&arguments),
+        Command::Mutate(arguments) => mutate::mutate(&arguments),
+        Command::Watch(arguments) => watch::watch(&arguments),
         Command::Push(arguments) => push::push(&arguments),
         Command::Images(arguments) => images::images(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
@@ -62,10 +65,27 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let result = runtime.block_on(async {
         tokio::select! {
             result = work => result,
-            _interrupt = tokio::signal::ctrl_c() => Err(Failure::environment(INTERRUPTED)),
+            () = interrupted() => Err(Failure::environment(INTERRUPTED)),
         }
     });
     // A program that is still running got the interrupt too, and ends by itself.
     runtime.shutdown_timeout(Duration::from_secs(5));
     result
+}
+
+/// Until somebody ends this process: at the terminal, or by a request to terminate.
+async fn interrupted() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            // Without a handler the request ends the process, as ever.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _interrupt = tokio::signal::ctrl_c() => (),
+        () = terminated => (),
+    }
 }

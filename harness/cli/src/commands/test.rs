@@ -37,6 +37,9 @@ pub fn test(arguments: &Test) -> Result<Exit, Failure> {
     })?;
     reports::write(&arguments.reports, &outcome.events)?;
     reports::show(&outcome.events, &arguments.reports)?;
+    if outcome.coverage.pairs > 0 {
+        print::result(&outcome.coverage.to_string());
+    }
     Ok(outcome.exit)
 }
 

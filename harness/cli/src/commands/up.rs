@@ -2,12 +2,12 @@
 
 use partywall_core::Exit;
 use partywall_core::Provision;
-use partywall_live::{ErrorKind, Kind, KindError, Session, UpSpec};
+use partywall_live::{ErrorKind, IpFamily, Kind, KindError, Session, UpSpec};
 use partywall_offline::defect::clean;
 
 use super::doctor::docker_answers;
 use super::run::block_on;
-use crate::args::Up;
+use crate::args::{IpFamilyChoice, Up};
 use crate::bundle;
 use crate::failure::Failure;
 use crate::progress::Bars;
@@ -26,6 +26,10 @@ pub fn up(arguments: &Up) -> Result<Exit, Failure> {
         session: arguments.name.session.clone(),
         state: paths::state(),
         nodes: arguments.nodes,
+        ip_family: match arguments.ip_family {
+            IpFamilyChoice::Ipv4 => IpFamily::Ipv4,
+            IpFamilyChoice::Dual => IpFamily::Dual,
+        },
         layout,
         bundle: resolved.bundle,
     };

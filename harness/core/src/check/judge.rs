@@ -1,6 +1,6 @@
 //! One cell by the observations of its batch.
 
-use super::{reach, secret, telemetry};
+use super::{attempt, dns, reach, secret, telemetry};
 use crate::observation::Observation;
 use crate::plan::{Cell, CellSubject, Plan, Trial};
 use crate::probe::Probe;
@@ -26,12 +26,17 @@ pub fn judge(plan: &Plan, trial: &Trial, cell: &Cell, observations: &[Observatio
                 client: of(&controls.client_controls),
                 target: of(&controls.target_controls),
                 proof: controls.proof,
+                unproven: controls.unproven,
             };
             reach::judge(expect, &evidence)
         }
         (Probe::Secret(probe), Observation::Secret(seen), _) => secret::judge(probe, seen),
         (Probe::Deliver(probe), Observation::Deliver(seen), _) => telemetry::deliver(probe, seen),
         (Probe::Access(_), Observation::Access(seen), _) => telemetry::access(seen),
+        (Probe::Dns(probe), Observation::Dns(seen), _) => dns::judge(probe, seen),
+        (Probe::Attempt(probe), Observation::Attempt(seen), _) => {
+            attempt::judge(expect, probe, seen)
+        }
         _ => Verdict::undetermined("the answer is of another kind than the question"),
     }
 }

@@ -1,5 +1,7 @@
 //! What an observation means: one file for each kind of question, all pure.
 
+mod attempt;
+mod dns;
 mod judge;
 mod reach;
 mod secret;

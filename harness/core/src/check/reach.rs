@@ -1,6 +1,7 @@
 //! Judging reach: an allow by its echo, a deny by its controls and the server's receipts.
 
 use crate::observation::{Observation, Outcome, ReachObservation, ReceiptState};
+use crate::plan::Unproven;
 use crate::scenario::Expect;
 use crate::verdict::{ProofLevel, Verdict};
 
@@ -10,6 +11,7 @@ pub(super) struct Evidence<'a> {
     pub client: ControlState,
     pub target: ControlState,
     pub proof: ProofLevel,
+    pub unproven: Option<Unproven>,
 }
 
 /// How the controls of one side went.
@@ -19,6 +21,8 @@ pub(super) enum ControlState {
     Reached,
     /// None was; says what happened instead.
     Failed(String),
+    /// None was, and each was refused at once: nothing listens.
+    Refused(String),
     /// There is none.
     Missing,
 }
@@ -29,6 +33,12 @@ pub(super) fn controls(indices: &[usize], observations: &[Observation]) -> Contr
     for index in indices {
         match observations.get(*index) {
             Some(Observation::Reach(seen)) if succeeded(seen) => return ControlState::Reached,
+            Some(Observation::Reach(seen))
+                if seen.outcome == Outcome::Refused
+                    && matches!(last, ControlState::Missing | ControlState::Refused(_)) =>
+            {
+                last = ControlState::Refused(describe(seen));
+            }
             Some(Observation::Reach(seen)) => last = ControlState::Failed(describe(seen)),
             Some(Observation::Failed { detail }) => last = ControlState::Failed(detail.clone()),
             _ => last = ControlState::Failed("the control was never answered".to_string()),
@@ -71,7 +81,7 @@ fn reached(evidence: &Evidence<'_>) -> Verdict {
     if seen.outcome == Outcome::ProbeError {
         return Verdict::undetermined(format!("the probe could not be made: {}", seen.detail));
     }
-    if let ControlState::Failed(control) = &evidence.target {
+    if let ControlState::Failed(control) | ControlState::Refused(control) = &evidence.target {
         return Verdict::undetermined(format!(
             "{}, but the target answers nobody: the control saw {control}",
             describe(seen)
@@ -93,6 +103,14 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
     if matches!(seen.outcome, Outcome::ProbeError | Outcome::Unresolved) {
         return Verdict::undetermined(format!("no packet was judged: saw {}", describe(seen)));
     }
+    if let ReceiptState::Unknown { detail } = &seen.receipt {
+        return Verdict::undetermined(format!(
+            "the server could not be asked for receipts: {detail}"
+        ));
+    }
+    if let (ControlState::Reached, Some(why)) = (&evidence.client, unproven(evidence)) {
+        return Verdict::Recorded { seen: format!("not judged: {why}; saw {}", describe(seen)) };
+    }
     let sides = [
         (&evidence.client, "the same client reached nothing that it may reach"),
         (&evidence.target, "no allowed client reached the same target and port"),
@@ -100,7 +118,7 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
     for (state, meaning) in sides {
         match state {
             ControlState::Reached => {}
-            ControlState::Failed(control) => {
+            ControlState::Failed(control) | ControlState::Refused(control) => {
                 return Verdict::undetermined(format!("{meaning}: the control saw {control}"));
             }
             ControlState::Missing => {
@@ -117,10 +135,24 @@ fn denied(evidence: &Evidence<'_>) -> Verdict {
         (ReceiptState::NoServer, _) => Verdict::undetermined(
             "the target keeps no receipts and the contract does not accept `proof: control`",
         ),
-        (ReceiptState::Unknown { detail }, _) => {
-            Verdict::undetermined(format!("the server could not be asked for receipts: {detail}"))
+        (ReceiptState::Unknown { .. } | ReceiptState::Present | ReceiptState::Accepted, _) => {
+            unreachable!("judged above")
         }
-        (ReceiptState::Present | ReceiptState::Accepted, _) => unreachable!("judged above"),
+    }
+}
+
+/// Why there is no client that may reach the target, where that is as it should be. Such a deny is
+/// shown and proves nothing.
+fn unproven(evidence: &Evidence<'_>) -> Option<&'static str> {
+    match (evidence.unproven?, &evidence.target) {
+        (Unproven::MayBeIdle, ControlState::Refused(_)) => {
+            Some("nothing listens: even a client without walls is refused")
+        }
+        (Unproven::LeadsAway, ControlState::Failed(_) | ControlState::Refused(_)) => Some(
+            "nobody may pass: the door leads to a pod of another node, whose policies see a \
+             node's address in place of the client's",
+        ),
+        _ => None,
     }
 }
 
@@ -164,7 +196,7 @@ mod tests {
         target: ControlState,
         proof: ProofLevel,
     ) -> &'static str {
-        judge(expect, &Evidence { seen, client, target, proof }).word()
+        judge(expect, &Evidence { seen, client, target, proof, unproven: None }).word()
     }
 
     const OK: ControlState = ControlState::Reached;
@@ -208,8 +240,13 @@ mod tests {
     #[test]
     fn what_is_computed_says_so_and_claims_no_receipt() {
         let dropped = seen(Outcome::Dropped, ReceiptState::Computed);
-        let evidence =
-            Evidence { seen: &dropped, client: OK, target: OK, proof: ProofLevel::Receipt };
+        let evidence = Evidence {
+            seen: &dropped,
+            client: OK,
+            target: OK,
+            proof: ProofLevel::Receipt,
+            unproven: None,
+        };
         let computed = Verdict::Holds { proof: Some(ProofLevel::Computed) };
         assert_eq!(judge(Expect::Denied, &evidence), computed);
         let reached = seen(Outcome::Reached, ReceiptState::Computed);
@@ -222,6 +259,32 @@ mod tests {
     fn control_alone_holds_only_where_the_contract_says_so() {
         let seen = seen(Outcome::Dropped, ReceiptState::NoServer);
         assert_eq!(word(Expect::Denied, &seen, OK, OK, ProofLevel::Control), "holds");
+    }
+
+    #[rstest]
+    #[case::idle(Unproven::MayBeIdle, ControlState::Refused("refused".into()), "recorded")]
+    #[case::silent(Unproven::MayBeIdle, ControlState::Failed("dropped".into()), "undetermined")]
+    #[case::unasked(Unproven::MayBeIdle, ControlState::Missing, "undetermined")]
+    #[case::leads_away(Unproven::LeadsAway, ControlState::Failed("dropped".into()), "recorded")]
+    #[case::open_to_others(Unproven::LeadsAway, OK, "holds")]
+    #[case::listens(Unproven::MayBeIdle, OK, "holds")]
+    fn a_deny_that_nobody_could_disprove_is_recorded_and_does_not_hold(
+        #[case] unproven: Unproven,
+        #[case] target: ControlState,
+        #[case] expected: &str,
+    ) {
+        let judged = |outcome: Outcome, receipt: ReceiptState, client: ControlState| {
+            let seen = &seen(outcome, receipt);
+            let (target, proof) = (target.clone(), ProofLevel::Receipt);
+            let unproven = Some(unproven);
+            judge(Expect::Denied, &Evidence { seen, client, target, proof, unproven })
+        };
+        assert_eq!(judged(Outcome::Dropped, ReceiptState::Absent, OK).word(), expected);
+        // A leak is a leak, and a client that reaches nothing proves nothing.
+        assert_eq!(judged(Outcome::Reached, ReceiptState::Present, OK).word(), "violated");
+        assert_eq!(judged(Outcome::Dropped, ReceiptState::Present, OK).word(), "violated");
+        let dead = ControlState::Failed("dropped".into());
+        assert_eq!(judged(Outcome::Dropped, ReceiptState::Absent, dead).word(), "undetermined");
     }
 
     #[test]

@@ -194,6 +194,24 @@ impl Contract {
         names.map(String::as_str).collect()
     }
 
+    /// The platform's namespaces in which tenants may reach something. The cluster's name server
+    /// answers everybody, so that its namespace is none of them.
+    pub fn shared_namespaces(&self) -> Vec<String> {
+        let targets = self.flows.iter().flat_map(|flow| match &flow.to {
+            FlowTarget::SameTenant => &[][..],
+            FlowTarget::Endpoints(names) => names,
+        });
+        let ends: Vec<&Endpoint> = targets.filter_map(|name| self.endpoints.get(name)).collect();
+        let names_in = |namespace: &str| {
+            let mut here = ends.iter().filter(|one| one.namespace.as_deref() == Some(namespace));
+            here.any(|one| one.ports.contains(&Port::udp(NAME_SERVER_PORT)))
+        };
+        let is_end =
+            |namespace: &str| ends.iter().any(|one| one.namespace.as_deref() == Some(namespace));
+        let shared = self.platform.iter().filter(|name| is_end(name) && !names_in(name));
+        shared.cloned().collect()
+    }
+
     /// Whether a tenant's pods may reach each other.
     pub fn allows_same_tenant(&self, tenant: &str) -> bool {
         let mut flows = self.flows.iter().filter(|flow| flow.applies_to(tenant));
@@ -223,6 +241,9 @@ impl Flow {
         self.from == "each-tenant" || self.from == tenant
     }
 }
+
+/// On which name servers are asked.
+const NAME_SERVER_PORT: u16 = 53;
 
 impl Endpoint {
     /// Whether the endpoint's pods are those with these labels in this namespace.

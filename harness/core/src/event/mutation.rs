@@ -33,6 +33,10 @@ pub enum Fate {
         trial: Option<String>,
         /// Its reason.
         reason: String,
+        /// Others that went red for a reason that the operator names, so that it is known what
+        /// only one of them sees.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<String>,
     },
     /// Nothing went red for that reason.
     Survived {

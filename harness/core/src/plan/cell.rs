@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::trial::Trial;
+use crate::inventory::PodName;
+use crate::port::Transport;
 use crate::probe::{Probe, ProbeBatch, ReachProbe};
 use crate::scenario::Expect;
 use crate::verdict::ProofLevel;
@@ -47,6 +49,22 @@ pub struct ReachCell {
     pub client_controls: Vec<usize>,
     /// Probes of other clients, which may do so, to the same target; one success is enough.
     pub target_controls: Vec<usize>,
+    /// Why there may be no such client. Such a square is then recorded: it neither holds nor
+    /// fails.
+    #[serde(default)]
+    pub unproven: Option<Unproven>,
+}
+
+/// Why nobody may be able to reach a target, although nothing is amiss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unproven {
+    /// It is asked in case something listens: where even a client without walls is refused,
+    /// nothing does.
+    MayBeIdle,
+    /// The door leads from one node to a pod of another, whose policies then see a node's address
+    /// and not the client's.
+    LeadsAway,
 }
 
 /// Everything that is asked and judged in a run.
@@ -57,6 +75,8 @@ pub struct Plan {
     /// The cells.
     pub cells: Vec<Cell>,
     reach_index: HashMap<ReachProbe, usize>,
+    /// Controls of a client by transport, whatever it asks.
+    pub(super) client_controls: HashMap<(PodName, Transport), Vec<usize>>,
 }
 
 impl Plan {
@@ -71,13 +91,20 @@ impl Plan {
         index
     }
 
-    /// Mark the probes that are expected to be answered: controls, and cells that expect it.
+    /// Mark the probes that are expected to be answered: the first control of each side, and
+    /// cells that expect it. Further controls are asked in case the first one fails, and may well
+    /// be denied; nobody waits for them longer than for a deny.
     pub(super) fn mark_answered(&mut self, trials: &[Trial]) {
         for cell in &self.cells {
             let CellSubject::Reach(reach) = &cell.subject else { continue };
-            self.batch.answered.extend(&reach.client_controls);
-            self.batch.answered.extend(&reach.target_controls);
-            if trials[cell.trial].scenario.expect == Expect::Reached {
+            let expect = trials[cell.trial].scenario.expect;
+            if expect == Expect::Recorded {
+                // Not judged, so that nothing hangs on its controls.
+                continue;
+            }
+            self.batch.answered.extend(reach.client_controls.first());
+            self.batch.answered.extend(reach.target_controls.first());
+            if expect == Expect::Reached {
                 self.batch.answered.insert(cell.probe);
             }
         }

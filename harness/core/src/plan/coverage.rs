@@ -2,13 +2,17 @@
 //! the Service by which it is to be reached. Such a square is not left out but undetermined,
 //! because a matrix that loses what is missing would be green for it.
 
+use std::fmt;
+
 use super::cell::{Cell, CellSubject, Plan};
+use super::reach::Asked;
 use super::trial::Trial;
 use crate::contract::{Contract, Endpoint, Tenant};
+use crate::index::Index;
 use crate::inventory::{Inventory, Pod};
 use crate::port::Port;
-use crate::probe::By;
-use crate::scenario::{Party, Ports, Reach};
+use crate::probe::{By, Probe};
+use crate::scenario::{Expect, Party, Ports, Question, Reach};
 
 /// Add an undetermined cell for every contracted endpoint, port and way that has no target.
 pub(super) fn plan_missing(
@@ -33,7 +37,7 @@ pub(super) fn plan_missing(
             .collect();
         for port in &endpoint.ports {
             for by in question.by.iter().filter(|by| !has_way(**by, *port, &pods, inventory)) {
-                let by = format!("{by:?}").to_lowercase();
+                let by = by.word();
                 let why = format!("nothing stands behind `{name}` {port} by {by}");
                 plan.cells.push(Cell {
                     trial: index,
@@ -47,6 +51,109 @@ pub(super) fn plan_missing(
     }
 }
 
+/// Where there are several nodes, add an undetermined cell for every pair of tenants that was not
+/// asked from the target's own node, or not from another one: walls on one node and between nodes
+/// are made by different rules.
+pub(super) fn plan_unasked_nodes(
+    plan: &mut Plan,
+    asked: &Asked<'_>,
+    contract: &Contract,
+    inventory: &Inventory,
+) {
+    let Asked { index, trial, question, .. } = *asked;
+    let (Some(tenant), Some(other)) = (trial.tenant(contract), trial.other(contract)) else {
+        return;
+    };
+    let is_asked = trial.scenario.expect == Expect::Denied && question.by.contains(&By::Pod);
+    let stands = |pod: &&Pod| inventory.nodes.iter().any(|node| node.name == pod.node);
+    let stand = |one: &Tenant| inventory.workloads(&one.namespaces).any(|pod| stands(&pod));
+    if !is_asked || inventory.nodes.len() < 2 || !stand(tenant) || !stand(other) {
+        return;
+    }
+    let places = NodesAsked::of(plan, asked);
+    for (is_there, place) in [(places.same, "the same node"), (places.across, "another node")] {
+        if !is_there {
+            let why = format!(
+                "no pod of {} asked one of {} from {place}, and none stood in for it there",
+                tenant.name, other.name
+            );
+            plan.cells.push(Cell {
+                trial: index,
+                row: tenant.name.clone(),
+                column: other.name.clone(),
+                probe: usize::MAX,
+                subject: CellSubject::Missing { why },
+            });
+        }
+    }
+}
+
+/// From where the pods of one trial were asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct NodesAsked {
+    same: bool,
+    across: bool,
+}
+
+impl NodesAsked {
+    fn of(plan: &Plan, asked: &Asked<'_>) -> Self {
+        let mut places = Self::default();
+        for cell in plan.cells.iter().filter(|cell| cell.trial == asked.index) {
+            let Some(Probe::Reach(probe)) = plan.batch.probes.get(cell.probe) else { continue };
+            let server = probe.target.servers.first().and_then(|server| asked.pods.pod(server));
+            let (Some(client), Some(server)) = (asked.pods.pod(&probe.from), server) else {
+                continue;
+            };
+            places.same |= client.node == server.node;
+            places.across |= client.node != server.node;
+        }
+        places
+    }
+}
+
+/// How many ordered pairs of tenants were asked from where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCoverage {
+    /// Nodes that there are.
+    pub nodes: usize,
+    /// Pairs of tenants that were asked at their pods' own addresses.
+    pub pairs: usize,
+    /// Those asked from the target's own node.
+    pub same: usize,
+    /// Those asked from another node.
+    pub across: usize,
+}
+
+/// `nodes: 2; pairs of tenants asked on one node 6 of 6, across nodes 6 of 6`.
+impl fmt::Display for NodeCoverage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, pairs, same, across } = self;
+        write!(formatter, "nodes: {nodes}; pairs of tenants asked on one node {same} of {pairs}")?;
+        match nodes {
+            0 | 1 => write!(formatter, ", across nodes not asked: there is no other"),
+            _ => write!(formatter, ", across nodes {across} of {pairs}"),
+        }
+    }
+}
+
+/// From where the pairs of tenants were asked.
+pub fn node_coverage(plan: &Plan, trials: &[Trial], inventory: &Inventory) -> NodeCoverage {
+    let mut found = NodeCoverage { nodes: inventory.nodes.len(), ..NodeCoverage::default() };
+    let pods = Index::of(inventory);
+    for (index, trial) in trials.iter().enumerate() {
+        let Question::Reach(question) = &trial.scenario.probe else { continue };
+        let is_pair = trial.other.is_some() && question.by.contains(&By::Pod);
+        if !is_pair || trial.scenario.expect != Expect::Denied {
+            continue;
+        }
+        let places = NodesAsked::of(plan, &Asked { index, trial, question, pods: &pods });
+        found.pairs += 1;
+        found.same += usize::from(places.same);
+        found.across += usize::from(places.across);
+    }
+    found
+}
+
 fn allowed<'a>(
     contract: &'a Contract,
     tenant: &'a Tenant,
@@ -58,8 +165,23 @@ fn allowed<'a>(
 fn has_way(by: By, port: Port, pods: &[&Pod], inventory: &Inventory) -> bool {
     pods.iter().any(|pod| match by {
         By::Pod | By::Node => true,
+        By::Headless | By::NodePort | By::ExternalName | By::ExternalIp => {
+            inventory.services.iter().any(|service| {
+                let ways = &service.ways;
+                service.selects(pod)
+                    && match by {
+                        By::Headless => ways.headless,
+                        By::NodePort => service.ports.iter().any(|one| one.node.is_some()),
+                        By::ExternalIp => !ways.external_addresses.is_empty(),
+                        _ => inventory.services.iter().any(|other| {
+                            other.ways.external_name.as_ref() == Some(&service.dns_name())
+                        }),
+                    }
+            })
+        }
         By::Service | By::Name => inventory.services.iter().any(|service| {
-            service.selects(pod)
+            service.door.is_none()
+                && service.selects(pod)
                 && (by == By::Name || service.address.is_some())
                 && service
                     .ports

@@ -4,8 +4,15 @@
 //! pods stand; they are planned at run time, from the inventory, by the same pure code for
 //! every backend.
 
+mod attempt;
 mod cell;
 mod coverage;
+mod dns;
+mod doors;
+mod family;
+mod lack;
+mod nodes;
+mod outside;
 mod reach;
 mod targets;
 #[cfg(test)]
@@ -13,6 +20,8 @@ mod tests;
 mod trial;
 mod whole;
 
-pub use cell::{Cell, CellSubject, Plan, ReachCell};
+pub use cell::{Cell, CellSubject, Plan, ReachCell, Unproven};
+pub use coverage::{NodeCoverage, node_coverage};
+pub use lack::lack;
 pub use trial::{Trial, trials};
 pub use whole::plan;

@@ -1,7 +1,10 @@
 //! Which addresses and ports a party's pods can be asked at.
 
+use super::cell::Unproven;
+use super::doors::aims_by_door;
+use super::outside::speak_names;
 use crate::contract::{Contract, Endpoint, Entity, Tenant};
-use crate::inventory::{Inventory, Pod, Service};
+use crate::inventory::{Inventory, Pod, Role, Service};
 use crate::port::{Port, Transport};
 use crate::probe::{By, Speak, Target};
 use crate::scenario::{Ports, Reach};
@@ -18,6 +21,10 @@ pub(super) struct Aim {
     pub container_port: u16,
     /// Column of the matrix.
     pub column: String,
+    /// The node on which a client that may reach it must stand, where that matters.
+    pub control_on: Option<String>,
+    /// Why there may be no such client.
+    pub unproven: Option<Unproven>,
 }
 
 /// Whose allowances decide which ports count as contracted.
@@ -48,10 +55,13 @@ impl Viewer<'_> {
 
 /// What a probe says to a port, so that an answer can be told.
 pub(super) fn speak_to(pod: &Pod, port: Port) -> Speak {
+    if pod.role == Role::NameServer {
+        return speak_names(port);
+    }
     match (pod.agent, port.number, port.transport) {
         (true, ..) => Speak::Nonce,
         (false, 53, _) | (false, _, Transport::Udp) => Speak::Dns,
-        (false, _, Transport::Tcp) => Speak::Connect,
+        (false, _, Transport::Tcp | Transport::Sctp) => Speak::Connect,
     }
 }
 
@@ -60,7 +70,7 @@ pub(super) fn speak_to(pod: &Pod, port: Port) -> Speak {
 pub(super) fn aims_at_pod(
     viewer: &Viewer<'_>,
     question: &Reach,
-    pod: &Pod,
+    (client, pod): (&Pod, &Pod),
     denies: bool,
     inventory: &Inventory,
 ) -> Vec<Aim> {
@@ -86,6 +96,10 @@ pub(super) fn aims_at_pod(
             // A Service leads to the pod and never to its twin. Nothing is lost: what a Service
             // is asked is judged by policies at the pod's own address.
             By::Service | By::Name | By::Node => {}
+            By::Headless | By::NodePort | By::ExternalName | By::ExternalIp => {
+                let target = (pod, stand_in);
+                aims.extend(aims_by_door(viewer, client, target, *by, &wanted, inventory));
+            }
         }
     }
     aims
@@ -107,6 +121,8 @@ fn aim_by_pod(viewer: &Viewer<'_>, pod: &Pod, stand_in: &Pod, port: Port) -> Aim
         proof: proof_of(viewer, pod, port),
         container_port: port.number,
         column: label(pod),
+        control_on: None,
+        unproven: None,
     }
 }
 
@@ -117,7 +133,8 @@ fn aims_by_service(
     wanted: &[Port],
     inventory: &Inventory,
 ) -> Vec<Aim> {
-    let services = inventory.services.iter().filter(|service| service.selects(pod));
+    let services = inventory.services.iter();
+    let services = services.filter(|service| service.door.is_none() && service.selects(pod));
     let mut aims = Vec::new();
     for service in services {
         for port in &service.ports {
@@ -141,6 +158,8 @@ fn aims_by_service(
                     proof,
                     container_port: port.target,
                     column: label(pod),
+                    control_on: None,
+                    unproven: None,
                 });
             }
         }
@@ -152,7 +171,7 @@ fn address_of(service: &Service, by: By) -> Option<String> {
     match by {
         By::Service => service.address.clone(),
         By::Name => Some(service.dns_name()),
-        By::Pod | By::Node => None,
+        _ => None,
     }
 }
 
@@ -195,6 +214,8 @@ pub(super) fn aims_at_entities(
                 proof: endpoint.proof,
                 container_port: number,
                 column: name.clone(),
+                control_on: None,
+                unproven: None,
             });
         }
     }
@@ -203,7 +224,7 @@ pub(super) fn aims_at_entities(
 
 /// Where no proof by controls alone is accepted, the API server's audit log is the receipt, and
 /// only HTTP requests are in it.
-fn speaks_https(endpoint: &Endpoint) -> bool {
+pub(super) fn speaks_https(endpoint: &Endpoint) -> bool {
     endpoint.entity == Some(Entity::Apiserver) && endpoint.proof == ProofLevel::Receipt
 }
 
@@ -216,7 +237,7 @@ fn apiserver_service(inventory: &Inventory) -> Option<(By, String, String, u16)>
     Some((By::Service, "default/kubernetes".to_string(), service.address.clone()?, port))
 }
 
-fn proof_of(viewer: &Viewer<'_>, pod: &Pod, port: Port) -> ProofLevel {
+pub(super) fn proof_of(viewer: &Viewer<'_>, pod: &Pod, port: Port) -> ProofLevel {
     let endpoint = viewer.contract.endpoints.values().find(|endpoint| {
         endpoint.selects(&pod.name.namespace, &pod.labels) && endpoint.ports.contains(&port)
     });

@@ -1,9 +1,11 @@
 //! One plan for many trials.
 
 use super::cell::Plan;
-use super::reach;
+use super::dns;
 use super::trial::Trial;
+use super::{attempt, reach};
 use crate::contract::Contract;
+use crate::index::Index;
 use crate::inventory::Inventory;
 use crate::probe::{AccessProbe, DeliverProbe, Probe, SecretProbe};
 use crate::scenario::Question;
@@ -11,10 +13,12 @@ use crate::scenario::Question;
 /// Plan the cells of these trials. Probes that several cells need are put once.
 pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Plan {
     let mut plan = Plan::default();
+    let index_of_pods = Index::of(inventory);
     for (index, trial) in trials.iter().enumerate() {
         match &trial.scenario.probe {
             Question::Reach(question) => {
-                reach::plan_reach(&mut plan, index, trial, question, contract, inventory);
+                let asked = reach::Asked { index, trial, question, pods: &index_of_pods };
+                reach::plan_reach(&mut plan, &asked, contract, inventory);
             }
             Question::Secret(question) => {
                 let Some(tenant) = trial.tenant(contract) else { continue };
@@ -27,10 +31,16 @@ pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Pla
                 let target = format!("{:?}", question.signal).to_lowercase();
                 plan.single(index, Probe::Deliver(probe), &tenant.name, &target);
             }
+            Question::Dns(question) => {
+                dns::plan_dns(&mut plan, (index, trial), question, contract, inventory);
+            }
             Question::Access(question) => {
                 let store = format!("{:?} store", question.store).to_lowercase();
                 let probe = AccessProbe { store: question.store };
                 plan.single(index, Probe::Access(probe), "platform", &store);
+            }
+            Question::Attempt(question) => {
+                attempt::plan_attempts(&mut plan, index, trial, question, contract, inventory);
             }
         }
     }

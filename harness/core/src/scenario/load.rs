@@ -1,6 +1,9 @@
 //! Reading a scenario, and refusing one that could pass without proof.
 
-use super::model::{Control, Expect, Party, Question, Scenario};
+use crate::attempt::{Effect, Hostile};
+
+use super::model::{Control, Expect, Family, Party, Question, Reach, Scenario};
+use crate::probe::By;
 use crate::source::{LoadError, load};
 
 /// Read a scenario. `path` is its path below `scenarios/`, such as `reach/contracted.yaml`.
@@ -13,10 +16,30 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
         return Err(LoadError::at(path, expect_line, message));
     }
     if let (Question::Reach(reach), Expect::Recorded) = (&scenario.probe, scenario.expect)
-        && reach.to != Party::Itself
+        && !is_left_to_the_implementation(reach)
     {
-        let message = "only a client to itself may be `recorded`; everything else is judged";
+        let message = "only a client to itself, a node to its pods, and an open client through a \
+                       node's port or a claimed address may be `recorded`; everything else is \
+                       judged";
         return Err(LoadError::at(path, expect_line, message));
+    }
+    if let Question::Attempt(attempt) = &scenario.probe {
+        let is_recorded = scenario.expect == Expect::Recorded;
+        let is_open = |object: &&Hostile| object.effect() == Effect::Recorded;
+        let wrong = attempt.objects.iter().find(|object| is_open(object) != is_recorded);
+        if let Some(object) = wrong {
+            let message = match is_recorded {
+                true => format!("`{}` is judged, and may not be `recorded`", object.name()),
+                false => format!("what `{}` does is in no layout: record it", object.name()),
+            };
+            return Err(LoadError::at(path, expect_line, message));
+        }
+    }
+    if let Question::Reach(Reach { family: Family::Ipv6, by, .. }) = &scenario.probe
+        && by.iter().any(|by| *by != By::Pod)
+    {
+        let message = "over IPv6 pods are asked at their own address alone: `by: [pod]`";
+        return Err(LoadError::at(path, line_of(text, "probe:"), message));
     }
     for control in required(scenario.expect) {
         if !scenario.controls.contains(control) {
@@ -32,12 +55,28 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
     Ok(scenario)
 }
 
+/// Whether Kubernetes leaves it to the network plugin what policies do here: with a pod's own
+/// traffic, with a node's to the pods on it, and with traffic that may come by a node's address in
+/// place of the client's.
+fn is_left_to_the_implementation(reach: &Reach) -> bool {
+    let by_the_node = |by: &By| matches!(by, By::NodePort | By::ExternalIp);
+    reach.to == Party::Itself
+        || reach.from == Party::Nodes
+        || (reach.from == Party::Open && reach.by.iter().all(by_the_node))
+}
+
 /// The controls without which an expectation is refused.
 const fn required(expect: Expect) -> &'static [Control] {
     match expect {
         Expect::Denied => &[Control::ClientReachesAllowed, Control::AllowedClientReaches],
         Expect::OwnOrgOnly => &[Control::Fence],
         Expect::Unauthorized => &[Control::WithOrg],
+        Expect::Contained => &[
+            Control::AcceptedFromAdministrator,
+            Control::ClientReachesAllowed,
+            Control::AllowedClientReaches,
+            Control::Receipt,
+        ],
         Expect::Reached | Expect::Recorded | Expect::Sealed => &[],
     }
 }
@@ -50,6 +89,8 @@ const fn fits(question: &Question, expect: Expect) -> bool {
         Question::Secret(_) => matches!(expect, Expect::Sealed),
         Question::Deliver(_) => matches!(expect, Expect::OwnOrgOnly),
         Question::Access(_) => matches!(expect, Expect::Unauthorized),
+        Question::Dns(_) => matches!(expect, Expect::Recorded),
+        Question::Attempt(_) => matches!(expect, Expect::Contained | Expect::Recorded),
     }
 }
 

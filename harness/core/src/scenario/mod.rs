@@ -5,5 +5,6 @@ mod model;
 
 pub use load::load_scenario;
 pub use model::{
-    Access, Control, Deliver, Each, Expect, Party, Ports, Question, Reach, Scenario, Secret,
+    Access, Attempt, Control, Deliver, Dns, Each, Expect, Family, Party, Ports, Question, Reach,
+    Scenario, Secret,
 };

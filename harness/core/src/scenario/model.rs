@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::Hostile;
 use crate::cluster::Backend;
 use crate::port::{Port, Transport};
-use crate::probe::{By, ProbeKind, SecretAsk, Signal};
+use crate::probe::{By, DnsAsk, ProbeKind, SecretAsk, Signal};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -63,6 +64,10 @@ pub enum Question {
     Deliver(Deliver),
     /// What a telemetry store answers without an organisation.
     Access(Access),
+    /// What the cluster's name server lets through and tells.
+    Dns(Dns),
+    /// What becomes of hostile objects.
+    Attempt(Attempt),
 }
 
 impl Question {
@@ -73,6 +78,8 @@ impl Question {
             Self::Secret(_) => ProbeKind::Secret,
             Self::Deliver(_) => ProbeKind::Deliver,
             Self::Access(_) => ProbeKind::Access,
+            Self::Dns(_) => ProbeKind::Dns,
+            Self::Attempt(_) => ProbeKind::Attempt,
         }
     }
 }
@@ -94,6 +101,20 @@ pub struct Reach {
     /// How targets are addressed.
     #[serde(default = "by_pod")]
     pub by: Vec<By>,
+    /// Which of their addresses.
+    #[serde(default)]
+    pub family: Family,
+}
+
+/// Families of addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// The address that a pod has first.
+    #[default]
+    Ipv4,
+    /// Its IPv6 address, where it has one beside.
+    Ipv6,
 }
 
 fn both_transports() -> Vec<Transport> {
@@ -116,12 +137,21 @@ pub enum Party {
     Platform,
     /// Every pod of the endpoints that the contract lets the tenant reach: `contracted`.
     Contracted,
+    /// Every pod of the platform's namespaces in which tenants reach something, but for those of
+    /// the cluster's name server, which answers everybody: `shared`.
+    Shared,
     /// The harness's client and sink in policy-free namespaces: `open`.
     Open,
     /// The client itself: `itself`.
     Itself,
     /// Every node, at its own address: `nodes`.
     Nodes,
+    /// The metadata service and other link-local addresses: `metadata`.
+    Metadata,
+    /// Addresses outside of the cluster: `outside`.
+    Outside,
+    /// Name servers that are not the cluster's own, inside and outside: `name-servers`.
+    NameServers,
     /// Pods by namespace and labels: `pods:namespace/key=value,key=value`.
     Pods {
         /// Namespace.
@@ -140,13 +170,17 @@ impl TryFrom<String> for Party {
             "{other}" => Ok(Self::Other),
             "platform" => Ok(Self::Platform),
             "contracted" => Ok(Self::Contracted),
+            "shared" => Ok(Self::Shared),
             "open" => Ok(Self::Open),
             "itself" => Ok(Self::Itself),
             "nodes" => Ok(Self::Nodes),
+            "metadata" => Ok(Self::Metadata),
+            "outside" => Ok(Self::Outside),
+            "name-servers" => Ok(Self::NameServers),
             other => pods(other).ok_or_else(|| {
                 format!(
                     "`{other}` is no party: write {{tenant}}, {{other}}, platform, contracted, \
-                     open, itself, nodes, or pods:NAMESPACE/KEY=VALUE"
+                     shared, open, itself, nodes, metadata, outside, name-servers, or pods:NAMESPACE/KEY=VALUE"
                 )
             }),
         }
@@ -202,6 +236,22 @@ pub struct Access {
     pub store: Signal,
 }
 
+/// Hostile objects in a tenant's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Attempt {
+    /// Which are tried.
+    pub objects: Vec<Hostile>,
+}
+
+/// A question to the cluster's name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dns {
+    /// What is asked.
+    pub ask: DnsAsk,
+}
+
 /// What must be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -218,13 +268,15 @@ pub enum Expect {
     OwnOrgOnly,
     /// The store answers 401.
     Unauthorized,
+    /// The object is refused, or opens nothing.
+    Contained,
 }
 
 impl Expect {
     /// Whether the expectation claims that something does not happen, so that it needs
     /// controls.
     pub const fn is_negative(self) -> bool {
-        matches!(self, Self::Denied | Self::OwnOrgOnly | Self::Unauthorized)
+        matches!(self, Self::Denied | Self::OwnOrgOnly | Self::Unauthorized | Self::Contained)
     }
 }
 
@@ -242,4 +294,7 @@ pub enum Control {
     Fence,
     /// The same request with an organisation succeeds.
     WithOrg,
+    /// The administrator may do what the tenant is refused, or may do the same without its hostile
+    /// part.
+    AcceptedFromAdministrator,
 }

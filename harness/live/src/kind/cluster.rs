@@ -6,8 +6,9 @@ use std::time::Duration;
 use partywall_tool::Tool;
 
 use super::error::UpError;
+use super::family::{self, network_options};
 use super::ownership::Found;
-use crate::manifests::{AUDIT_POLICY, CLUSTER};
+use crate::manifests::AUDIT_POLICY;
 use crate::programs::{docker, run};
 use crate::session::{SESSION_LABEL, Session};
 use crate::spec::Bundle;
@@ -18,8 +19,8 @@ pub(crate) async fn ensure_network(session: &Session, found: &Found) -> Result<(
         return Ok(());
     }
     let label = format!("{SESSION_LABEL}={}", session.name);
-    let args = ["network", "create", "--driver", "bridge", "--label", &label, &session.network()];
-    let made = run(docker(args)).await;
+    let tool = docker(["network", "create", "--driver", "bridge", "--label", &label]);
+    let made = run(tool.args(network_options(session)).arg(session.network())).await;
     made.map(|_| ()).map_err(|source| UpError::Program { action: "make a network", source })
 }
 
@@ -36,7 +37,7 @@ const NO_TAINT: &str = "      - |
 pub(crate) async fn create(session: &Session) -> Result<(), UpError> {
     session.write_private("audit/audit-policy.yaml", AUDIT_POLICY.as_bytes())?;
     let audit = session.file("audit");
-    let mut config = cluster_config(&session.bundle);
+    let mut config = cluster_config(&session.bundle, &family::cluster(session.ip_family));
     config = config.replace("AUDIT_DIR", &audit.to_string_lossy());
     if session.nodes > 1 {
         config = config.replacen(NODE_PATCHES, &format!("{NODE_PATCHES}{NO_TAINT}"), 1);
@@ -62,15 +63,15 @@ pub(crate) async fn create(session: &Session) -> Result<(), UpError> {
 
 /// The cluster's configuration with the tags of the bundle's images, or without the patch that
 /// names them where the node image is a published one and brings its own.
-fn cluster_config(bundle: &Bundle) -> String {
+fn cluster_config(bundle: &Bundle, config: &str) -> String {
     let tag = |component: &str| {
         let image = bundle.components.get(component)?;
         Some(image.strip_prefix("partywall.local/")?.rsplit_once(':')?.1.to_string())
     };
     if let (Some(etcd), Some(coredns)) = (tag("etcd"), tag("coredns")) {
-        return CLUSTER.replace("COREDNS_TAG", &coredns).replace("ETCD_TAG", &etcd);
+        return config.replace("COREDNS_TAG", &coredns).replace("ETCD_TAG", &etcd);
     }
-    let (before, patch) = CLUSTER.split_once("kubeadmConfigPatches:").unwrap_or((CLUSTER, ""));
+    let (before, patch) = config.split_once("kubeadmConfigPatches:").unwrap_or((config, ""));
     let after = patch.split_once("nodes:").map_or("", |(_, after)| after);
     format!("{before}nodes:{after}")
 }

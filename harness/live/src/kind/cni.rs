@@ -8,10 +8,11 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::error::UpError;
+use super::family;
 use super::rollout::rolled_out;
 use crate::apply::{apply_all, established};
 use crate::exec::exec;
-use crate::manifests::{CALICO, CALICO_CRDS, CALICO_DATASTORE, objects, objects_with_images};
+use crate::manifests::{CALICO_CRDS, objects, objects_with_images};
 use crate::session::Session;
 use crate::wait::{Poll, Wait};
 
@@ -22,9 +23,10 @@ pub(crate) async fn install(client: &Client, session: &Session) -> Result<(), Up
     let definitions = objects("cni/crds.yaml", CALICO_CRDS)?;
     apply_all(client, &definitions).await?;
     established(client, &definitions, Duration::from_secs(30)).await?;
-    apply_all(client, &objects("cni/datastore.yaml", CALICO_DATASTORE)?).await?;
+    apply_all(client, &family::datastore(session.ip_family)?).await?;
     let components = &session.bundle.components;
-    apply_all(client, &objects_with_images("cni/calico.yaml", CALICO, components)?).await?;
+    let calico = family::calico(session.ip_family);
+    apply_all(client, &objects_with_images("cni/calico.yaml", &calico, components)?).await?;
     let wait = Wait::at_most(ROLLOUT);
     let condition = "calico ready on every node".to_string();
     let look = || ready(client, session.nodes);
@@ -73,21 +75,31 @@ async fn routes(client: &Client) -> Result<(), UpError> {
     for pod in felix.map_err(failed("list Calico's pods"))? {
         let here = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
         for other in nodes.iter().filter(|node| node.name_any() != here) {
-            let Some((range, address)) = place(other) else {
-                continue;
-            };
-            let route = ["ip", "route", "replace", &range, "via", &address];
-            exec(client, "kube-system", &pod.name_any(), &route)
-                .await
-                .map_err(failed("set the routes between nodes"))?;
+            for (range, address) in places(other) {
+                let route = ["ip", "route", "replace", &range, "via", &address];
+                exec(client, "kube-system", &pod.name_any(), &route)
+                    .await
+                    .map_err(failed("set the routes between nodes"))?;
+            }
         }
     }
     Ok(())
 }
 
-fn place(node: &Node) -> Option<(String, String)> {
-    let range = node.spec.as_ref()?.pod_cidr.clone()?;
-    let addresses = node.status.as_ref()?.addresses.as_ref()?;
-    let internal = addresses.iter().find(|address| address.type_ == "InternalIP")?;
-    Some((range, internal.address.clone()))
+/// The ranges of a node's pods, each with the node's address of the same family.
+fn places(node: &Node) -> Vec<(String, String)> {
+    let ranges = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.clone()).unwrap_or_default();
+    let status = node.status.as_ref();
+    let addresses = status.and_then(|status| status.addresses.clone()).unwrap_or_default();
+    let internal: Vec<String> = addresses
+        .into_iter()
+        .filter(|address| address.type_ == "InternalIP")
+        .map(|address| address.address)
+        .collect();
+    let of_range = |range: String| {
+        let is_same = |address: &&String| address.contains(':') == range.contains(':');
+        let address = internal.iter().find(is_same)?.clone();
+        Some((range, address))
+    };
+    ranges.into_iter().filter_map(of_range).collect()
 }

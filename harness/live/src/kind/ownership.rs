@@ -57,6 +57,11 @@ pub(crate) async fn find(session: &str) -> Result<Found, ToolError> {
     Ok(found)
 }
 
+/// The running nodes of a session, as Docker's containers.
+pub(crate) async fn nodes_of(session: &str) -> Result<Vec<String>, ToolError> {
+    Ok(find(session).await?.running_nodes)
+}
+
 struct Container {
     name: String,
     running: bool,

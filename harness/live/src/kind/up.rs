@@ -10,7 +10,7 @@ use super::doctor::{doctor, image_id};
 use super::error::UpError;
 use super::orphan::clear;
 use super::ownership::{Found, find};
-use super::{cni, flux, git_server};
+use super::{cni, flux, git_server, world};
 use crate::apply::apply_all;
 use crate::canary::{CanaryReport, canary};
 use crate::clear::clear as clear_layout;
@@ -61,7 +61,9 @@ pub async fn up(spec: &UpSpec, progress: &dyn Progress) -> Result<Up, UpError> {
         Err(SessionError::Missing { .. } | SessionError::Unreadable { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let known = known.filter(|known| known.nodes == spec.nodes && known.images == images);
+    let known = known.filter(|known| {
+        (known.nodes, known.ip_family) == (spec.nodes, spec.ip_family) && known.images == images
+    });
     if let Some(known) = known
         && let Some(client) = alive(&known, &found).await
     {
@@ -103,6 +105,7 @@ async fn from_nothing(
     let bundle = spec.bundle.clone();
     let mut session = Session::begin(&spec.state, &spec.session, spec.nodes, bundle)?;
     session.images = images;
+    session.ip_family = spec.ip_family;
     let found = clear(&session.name, &session.kubeconfig(), found).await.map_err(interrupted)?;
     session.clear_files()?;
     session.save()?;
@@ -119,6 +122,9 @@ async fn from_nothing(
     let pushing = push(&mut session, &spec.layout, clock);
     let (client, pushed) = futures::try_join!(cluster, pushing)?;
     session.stage = Stage::Cluster;
+    session.save()?;
+    // Before the name server starts, so that it reads its configuration once.
+    session.world = world::make(&client, &session).await?;
     session.save()?;
     let (canary, report) = platform(&client, &session, &spec.layout, &pushed, clock).await?;
     finish(session, report, Some(canary), false, clock)
@@ -221,6 +227,7 @@ async fn resume(
     clock: &Clock<'_>,
 ) -> Result<Up, UpError> {
     session.bundle = spec.bundle.clone();
+    session.world = world::make(&client, &session).await?;
     let git = clock.step(Phase::GitServer, git_server::ensure(&session, &found.ours)).await?;
     let same_server = session.git.as_ref() == Some(&git) && git_server::holds(&session, &git).await;
     session.git = Some(git);
@@ -253,6 +260,9 @@ fn finish(
     clock: &Clock<'_>,
 ) -> Result<Up, UpError> {
     session.stage = Stage::Layout;
+    if let Some(canary) = &canary {
+        session.speaks_sctp = Some(canary.speaks_sctp);
+    }
     session.times = clock.times();
     session.save()?;
     Ok(Up { report, canary, reused, times: clock.times(), session })

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kube::Client;
+use partywall_core::attempt::AttemptProbe;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
 use partywall_core::contract::Contract;
 use partywall_core::inventory::{Inventory, OPEN_NAMESPACE};
 use partywall_core::observation::Observation;
-use partywall_core::probe::{DeliverProbe, Probe, ProbeBatch, ProbeKind, ReachProbe};
+use partywall_core::probe::{DeliverProbe, DnsProbe, Probe, ProbeBatch, ProbeKind, ReachProbe};
 use tokio::sync::RwLock;
 
 use super::harness_pods;
 use super::secret::Vault;
 use super::streams::Streams;
-use super::{access, deliver, inventory, reach, twin};
+use super::{
+    access, attempt, deliver, dns, doors, far_twin, inventory, node_client, reach, twin, world,
+};
 use crate::canary::{CanaryError, canary};
 use crate::session::Session;
 
@@ -65,9 +68,14 @@ impl LiveCluster {
             Err(error) => error,
         };
         match &error {
-            CanaryError::DidNotBite { .. } => Err(ObserveError::Canary {
-                message: error.to_string(),
-                hint: "no denial seen on this cluster would mean anything".to_string(),
+            CanaryError::DidNotBite { side, open, waited } => Err(ObserveError::Canary {
+                message: format!(
+                    "with a deny-all {side} policy, {open} after {:.0} s; nothing could be proven",
+                    waited.as_secs_f64()
+                ),
+                hint: "this cluster's network plugin does not enforce NetworkPolicy, so that no \
+                       denial seen here would mean anything"
+                    .to_string(),
             }),
             _ => Err(ObserveError::Environment(error.to_string())),
         }
@@ -75,6 +83,8 @@ impl LiveCluster {
 
     async fn stand(&self, contract: &Contract) -> Result<Inventory, ObserveError> {
         let environment = |error: String| ObserveError::Environment(error);
+        // What a run that was cut off has left would be judged as a part of the layout.
+        attempt::sweep(&self.client).await.map_err(environment)?;
         let agent = &self.session.bundle.agent;
         let mut namespaces: BTreeSet<String> = contract.platform.iter().cloned().collect();
         namespaces.extend(contract.tenants.iter().flat_map(|tenant| tenant.namespaces.clone()));
@@ -90,11 +100,25 @@ impl LiveCluster {
         let ensured = harness_pods::ensure(&self.client, &contract.platform, &existing, agent);
         ensured.await.map_err(|error| environment(error.to_string()))?;
         let mut standing = read().await?;
+        let beyond = world::ensure(&self.client, &self.session, &standing).await;
+        beyond.map_err(|error| environment(error.to_string()))?;
+        standing = read().await?;
         let changed = twin::ensure(&self.client, contract, &standing, agent).await;
         if changed.map_err(|error| environment(error.to_string()))? {
             standing = read().await?;
         }
+        let node_clients = node_client::ensure(&self.client, &standing, agent).await;
+        let far = far_twin::ensure(&self.client, contract, &standing, agent).await;
+        let moved = [node_clients, far].into_iter().collect::<Result<Vec<bool>, _>>();
+        if moved.map_err(|error| environment(error.to_string()))?.contains(&true) {
+            standing = read().await?;
+        }
+        let doors = doors::ensure(&self.client, contract, &standing, &self.streams).await;
+        if doors.map_err(|error| environment(error.to_string()))? {
+            standing = read().await?;
+        }
         inventory::learn_decoys(&mut standing, &self.streams).await;
+        world::learn(&mut standing, &self.session);
         Ok(standing)
     }
 
@@ -115,6 +139,29 @@ impl LiveCluster {
         deliver::observe(&self.streams, &known.contract, &known.inventory, &probes).await
     }
 
+    /// One after the other: how fast a name server answers is a part of the answer.
+    async fn dns(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes: Vec<(usize, &DnsProbe)> = of_kind(batch, |probe| match probe {
+            Probe::Dns(probe) => Some(probe),
+            _ => None,
+        });
+        dns::observe(&self.streams, &known.inventory, &probes).await
+    }
+
+    async fn attempts(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes: Vec<(usize, &AttemptProbe)> = of_kind(batch, |probe| match probe {
+            Probe::Attempt(probe) => Some(probe.as_ref()),
+            _ => None,
+        });
+        let attacker = attempt::Attacker {
+            client: &self.client,
+            session: &self.session,
+            streams: &self.streams,
+            inventory: &known.inventory,
+        };
+        attacker.observe(&probes).await
+    }
+
     async fn others(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
         let vault =
             Vault { client: &self.client, session: &self.session, contract: &known.contract };
@@ -127,7 +174,9 @@ impl LiveCluster {
                         access::observe(&self.streams, &known.contract, &known.inventory, probe)
                             .await
                     }
-                    Probe::Reach(_) | Probe::Deliver(_) => return None,
+                    Probe::Reach(_) | Probe::Deliver(_) | Probe::Dns(_) | Probe::Attempt(_) => {
+                        return None;
+                    }
                 };
                 Some((index, seen))
             }
@@ -182,10 +231,13 @@ impl Cluster for LiveCluster {
         let asked = async {
             // Reach has the agents for itself: its time-outs are taken from what it measures.
             let mut seen = self.reach(known, batch).await;
+            seen.extend(self.dns(known, batch).await);
             let (delivered, others) =
                 futures::join!(self.deliver(known, batch), self.others(known, batch));
             seen.extend(delivered);
             seen.extend(others);
+            // Last: hostile objects change the cluster that everything else is asked of.
+            seen.extend(self.attempts(known, batch).await);
             Ok(seen)
         };
         let seen = in_time(deadline, "the probes", asked).await?;

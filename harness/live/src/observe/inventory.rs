@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1 as core_v1;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use partywall_agent::protocol::{Ask, Reply};
 use partywall_core::inventory::{
-    CLIENT_NAME, DECOY, Inventory, Node, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME, Pod,
-    PodName, Role, Service, ServicePort,
+    CLIENT_NAME, DECOY, DOOR_PREFIX, Door, Inventory, Lacks, NAME_SERVER_NAME, NODE_CLIENT_NAME,
+    Node, OPEN_CLIENT_NAME, OPEN_NAMESPACE, OPEN_SINK_NAME, OUTSIDE_NAME, Pod, PodName, Role,
+    Service, ServicePort, Ways,
 };
 use partywall_core::port::{Port, Transport};
 
+use super::doors::{self, LEADS_TO};
+use super::far_twin::FAR_TWIN_OF;
 use super::streams::Streams;
 use super::twin::TWIN_OF;
 use crate::apply::FIELD_MANAGER;
@@ -60,6 +64,9 @@ pub(super) async fn read(
             .filter(|policy| in_scope(policy.namespace()))
             .filter_map(|policy| serde_json::to_value(policy).ok())
             .collect(),
+        outside: Vec::new(),
+        ipv6: pods.iter().filter_map(|found| second_address(found)).collect(),
+        lacks: Lacks::default(),
     };
     name_twins(&mut inventory);
     Ok(inventory)
@@ -70,7 +77,7 @@ fn name_twins(inventory: &mut Inventory) {
     let workloads: BTreeMap<PodName, String> =
         inventory.pods.iter().map(|pod| (pod.name.clone(), pod.workload.clone())).collect();
     for pod in &mut inventory.pods {
-        let Role::Twin { of } = &pod.role else { continue };
+        let (Role::Twin { of } | Role::FarTwin { of }) = &pod.role else { continue };
         if let Some(workload) = workloads.get(of) {
             pod.workload.clone_from(workload);
         }
@@ -131,6 +138,15 @@ fn pod(found: &core_v1::Pod, agent_image: &str) -> Option<Pod> {
     })
 }
 
+/// The IPv6 address of a pod that has another one first.
+fn second_address(found: &core_v1::Pod) -> Option<(PodName, String)> {
+    let status = found.status.as_ref()?;
+    let first = status.pod_ip.as_ref()?;
+    let addresses = status.pod_ips.iter().flatten().map(|address| &address.ip);
+    let mut others = addresses.filter(|address| *address != first && address.contains(':'));
+    Some((PodName::new(found.namespace()?, found.name_any()), others.next()?.clone()))
+}
+
 fn container_port(port: &core_v1::ContainerPort) -> Option<Port> {
     let number = u16::try_from(port.container_port).ok()?;
     let transport = transport(port.protocol.as_deref())?;
@@ -141,6 +157,7 @@ fn transport(protocol: Option<&str>) -> Option<Transport> {
     match protocol {
         None | Some("TCP") => Some(Transport::Tcp),
         Some("UDP") => Some(Transport::Udp),
+        Some("SCTP") => Some(Transport::Sctp),
         Some(_) => None,
     }
 }
@@ -148,13 +165,16 @@ fn transport(protocol: Option<&str>) -> Option<Transport> {
 /// Whether the harness applied the pod. A name or an annotation could be anybody's; who manages
 /// a pod's fields is written by the API server, and neither a workload controller nor Flux
 /// manages a pod under our name.
-fn is_ours(found: &core_v1::Pod) -> bool {
-    found.managed_fields().iter().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
+fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
+    fields.iter().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
 }
 
 fn role(found: &core_v1::Pod, name: &PodName) -> Role {
-    if !is_ours(found) {
+    if !is_ours(found.managed_fields()) {
         return Role::Workload;
+    }
+    if let Some(of) = found.annotations().get(FAR_TWIN_OF) {
+        return Role::FarTwin { of: PodName::new(name.namespace.clone(), of.clone()) };
     }
     if let Some(of) = found.annotations().get(TWIN_OF) {
         return Role::Twin { of: PodName::new(name.namespace.clone(), of.clone()) };
@@ -162,6 +182,9 @@ fn role(found: &core_v1::Pod, name: &PodName) -> Role {
     match (name.namespace.as_str(), name.name.as_str()) {
         (OPEN_NAMESPACE, OPEN_CLIENT_NAME) => Role::OpenClient,
         (OPEN_NAMESPACE, OPEN_SINK_NAME) => Role::OpenSink,
+        (OPEN_NAMESPACE, NAME_SERVER_NAME) => Role::NameServer,
+        (OPEN_NAMESPACE, server) if server.starts_with(OUTSIDE_NAME) => Role::Outside,
+        (OPEN_NAMESPACE, name) if name.starts_with(NODE_CLIENT_NAME) => Role::NodeClient,
         (_, CLIENT_NAME) => Role::Client,
         _ => Role::Workload,
     }
@@ -178,7 +201,12 @@ fn workload(found: &core_v1::Pod) -> String {
 
 fn service(found: &core_v1::Service, pods: &[&core_v1::Pod]) -> Service {
     let spec = found.spec.clone().unwrap_or_default();
-    let selector: BTreeMap<String, String> = spec.selector.unwrap_or_default();
+    let ways = ways(&spec);
+    let door = door(found);
+    let selector = match door {
+        Some(Door::Twin) => doors::leads_to(found),
+        _ => spec.selector.unwrap_or_default(),
+    };
     let namespace = found.namespace().unwrap_or_default();
     let behind = pods.iter().find(|pod| {
         pod.namespace().as_deref() == Some(&namespace)
@@ -192,7 +220,27 @@ fn service(found: &core_v1::Service, pods: &[&core_v1::Pod]) -> Service {
         name: found.name_any(),
         namespace,
         selector,
+        ways,
+        door,
     }
+}
+
+fn ways(spec: &core_v1::ServiceSpec) -> Ways {
+    Ways {
+        headless: spec.cluster_ip.as_deref() == Some("None"),
+        external_name: spec.external_name.clone(),
+        external_addresses: spec.external_ips.clone().unwrap_or_default(),
+        local: spec.external_traffic_policy.as_deref() == Some("Local"),
+    }
+}
+
+/// What a Service of the harness leads to. The name alone could be anybody's.
+fn door(found: &core_v1::Service) -> Option<Door> {
+    let ours = found.name_any().starts_with(DOOR_PREFIX) && is_ours(found.managed_fields());
+    ours.then(|| match found.annotations().contains_key(LEADS_TO) {
+        true => Door::Twin,
+        false => Door::Workload,
+    })
 }
 
 fn service_port(port: &core_v1::ServicePort, behind: Option<&core_v1::Pod>) -> Option<ServicePort> {
@@ -203,7 +251,8 @@ fn service_port(port: &core_v1::ServicePort, behind: Option<&core_v1::Pod>) -> O
         Some(IntOrString::Int(target)) => u16::try_from(*target).ok()?,
         Some(IntOrString::String(name)) => named_port(behind?, name)?,
     };
-    Some(ServicePort { port: Port { number, transport }, target })
+    let node = port.node_port.and_then(|number| u16::try_from(number).ok());
+    Some(ServicePort { port: Port { number, transport }, target, node })
 }
 
 fn named_port(pod: &core_v1::Pod, name: &str) -> Option<u16> {

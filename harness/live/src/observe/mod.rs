@@ -6,14 +6,21 @@
 //! [`Observation`]: partywall_core::observation::Observation
 
 mod access;
+mod attempt;
 mod cluster;
 mod deliver;
+mod dns;
+mod doors;
+mod far_twin;
 pub(crate) mod harness_pods;
 mod inventory;
+mod node_client;
 mod reach;
 mod secret;
 mod store;
 pub(crate) mod streams;
-mod twin;
+pub(crate) mod twin;
+mod world;
 
 pub use cluster::LiveCluster;
+pub use world::known;

@@ -1,11 +1,12 @@
 //! Reach probes: asked by the agents inside the pods, many at once, over one stream a pod;
 //! then the servers are asked for their receipts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use kube::Client;
-use partywall_agent::protocol::{Ask, Outcome, ReachReply, ReachRequest, Receipt, Reply, Speak};
+use partywall_agent::protocol::{Ask, Outcome, ReachReply, ReachRequest, Reply, Speak};
+use partywall_core::index::Index;
 use partywall_core::inventory::{Inventory, PodName};
 use partywall_core::observation::{Observation, ReachObservation, ReceiptState};
 use partywall_core::probe::ReachProbe;
@@ -21,6 +22,12 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(4000);
 const DENY_LIMITS: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(2000));
 /// A deny is waited for this many times as long as the slowest hundredth of answers took.
 const DENY_FACTOR: u32 = 10;
+/// Probes that an agent has under way at the same time, at least.
+const IN_FLIGHT: usize = 512;
+/// What each probe may cost a busy machine, all processes that it passes through taken together.
+const BUSY: Duration = Duration::from_millis(1);
+/// Nonces in one question for receipts: the answer must fit a line of the protocol.
+const NONCES_AT_ONCE: usize = 4_000;
 /// What streams may add to the probes' own time.
 const STREAM_SLACK: Duration = Duration::from_secs(20);
 
@@ -45,12 +52,13 @@ pub(super) async fn observe(
     let mut flights = put(streams, &first, ANSWER_LIMIT).await;
     let deny_limit = deny_limit(&flights);
     flights.extend(put(streams, &second, deny_limit).await);
+    let pods = Index::of(inventory);
     let (receipts, audit) =
         futures::join!(read_receipts(streams, &flights), read_audit(client, &flights));
     let results = flights.into_iter().map(|flight| {
         let receipt = match flight.probe.target.speak {
             Speak::Https => audit_state(&flight, &audit),
-            _ => receipt_state(&flight, &receipts, inventory),
+            _ => receipt_state(&flight, &receipts, &pods, inventory),
         };
         (flight.index, observation(flight.reply, receipt))
     });
@@ -87,7 +95,8 @@ async fn put<'a>(
             (client.clone(), asks)
         })
         .collect();
-    let mut answers = streams.ask_all(questions, limit + STREAM_SLACK).await;
+    let most = by_client.values().map(Vec::len).max().unwrap_or_default();
+    let mut answers = streams.ask_all(questions, patience(limit, most, probes.len())).await;
     let mut flights = Vec::with_capacity(probes.len());
     for (client, probes) in by_client {
         let replies = answers.remove(&client).unwrap_or_default();
@@ -105,6 +114,16 @@ async fn put<'a>(
     flights
 }
 
+/// How long all answers may take: an agent has so many probes under way and waits for each of them
+/// in turn, and all of them together keep the machine busy. It bounds a run that hangs; what a
+/// deny is waited for is another matter.
+fn patience(limit: Duration, of_one_client: usize, of_all: usize) -> Duration {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let turns = count(of_one_client.div_ceil(IN_FLIGHT).max(1));
+    let busy = BUSY.saturating_mul(count(of_all));
+    limit.saturating_mul(turns).saturating_add(STREAM_SLACK).saturating_add(busy)
+}
+
 fn ask(probe: &ReachProbe, nonce: &str, limit: Duration) -> Ask {
     Ask::Reach(ReachRequest {
         target: probe.target.address.clone(),
@@ -117,7 +136,15 @@ fn ask(probe: &ReachProbe, nonce: &str, limit: Duration) -> Ask {
 }
 
 /// What each server has received, or why it could not be asked.
-type Ledger = BTreeMap<PodName, Result<Vec<Receipt>, String>>;
+type Ledger = BTreeMap<PodName, Result<Book, String>>;
+
+/// What one server has received.
+#[derive(Debug, Default)]
+struct Book {
+    nonces: HashSet<String>,
+    /// Peers of accepted connections that sent no nonce.
+    nameless: HashSet<String>,
+}
 
 async fn read_receipts(streams: &Streams, flights: &[Flight<'_>]) -> Ledger {
     let mut nonces: BTreeMap<PodName, Vec<String>> = BTreeMap::new();
@@ -126,18 +153,33 @@ async fn read_receipts(streams: &Streams, flights: &[Flight<'_>]) -> Ledger {
             nonces.entry(server.clone()).or_default().push(flight.nonce.clone());
         }
     }
-    let questions =
-        nonces.into_iter().map(|(pod, nonces)| (pod, vec![Ask::Receipts { nonces }])).collect();
+    let in_parts = |nonces: Vec<String>| {
+        let parts = nonces.chunks(NONCES_AT_ONCE);
+        parts.map(|part| Ask::Receipts { nonces: part.to_vec() }).collect()
+    };
+    let questions = nonces.into_iter().map(|(pod, nonces)| (pod, in_parts(nonces))).collect();
     let answers = streams.ask_all(questions, STREAM_SLACK).await;
     answers.into_iter().map(|(pod, answers)| (pod, receipts_of(answers))).collect()
 }
 
-fn receipts_of(mut answers: Answers) -> Result<Vec<Receipt>, String> {
-    match answers.pop() {
-        Some(Ok(Reply::Receipts(receipts))) => Ok(receipts),
-        Some(Err(detail)) => Err(detail),
-        _ => Err("the agent answered another question".to_string()),
+/// One part that is missing is the whole that is missing: absence could not be told.
+fn receipts_of(answers: Answers) -> Result<Book, String> {
+    if answers.is_empty() {
+        return Err("the agent left the question open".to_string());
     }
+    let mut book = Book::default();
+    for answer in answers {
+        let Reply::Receipts(receipts) = answer? else {
+            return Err("the agent answered another question".to_string());
+        };
+        for receipt in receipts {
+            match receipt.nonce {
+                Some(nonce) => book.nonces.insert(nonce),
+                None => book.nameless.insert(receipt.peer),
+            };
+        }
+    }
+    Ok(book)
 }
 
 /// The API server's receipt is its audit log.
@@ -158,21 +200,24 @@ fn audit_state(flight: &Flight<'_>, audit: &Result<BTreeSet<String>, String>) ->
     }
 }
 
-fn receipt_state(flight: &Flight<'_>, ledger: &Ledger, inventory: &Inventory) -> ReceiptState {
+fn receipt_state(
+    flight: &Flight<'_>,
+    ledger: &Ledger,
+    pods: &Index<'_>,
+    inventory: &Inventory,
+) -> ReceiptState {
     let servers = &flight.probe.target.servers;
     if servers.is_empty() {
         return ReceiptState::NoServer;
     }
+    let own_end = own_end(flight, pods, inventory);
     let mut unknown = None;
     let mut accepted = false;
     for server in servers {
         match ledger.get(server) {
-            Some(Ok(receipts)) => {
-                let nonce = Some(&flight.nonce);
-                if receipts.iter().any(|receipt| receipt.nonce.as_ref() == nonce) {
-                    return ReceiptState::Present;
-                }
-                accepted |= receipts.iter().any(|receipt| is_accept_of(receipt, flight, inventory));
+            Some(Ok(book)) if book.nonces.contains(&flight.nonce) => return ReceiptState::Present,
+            Some(Ok(book)) => {
+                accepted |= own_end.as_ref().is_some_and(|end| book.nameless.contains(end));
             }
             Some(Err(detail)) => unknown = Some(format!("{server}: {detail}")),
             None => unknown = Some(format!("{server} was not asked")),
@@ -185,15 +230,19 @@ fn receipt_state(flight: &Flight<'_>, ledger: &Ledger, inventory: &Inventory) ->
     }
 }
 
-/// An accepted connection without a nonce, from the client's address and the very port that
-/// the probe used.
-fn is_accept_of(receipt: &Receipt, flight: &Flight<'_>, inventory: &Inventory) -> bool {
-    let local_port = flight.reply.as_ref().ok().and_then(|reply| reply.local_port);
-    let client = inventory.pod(&flight.probe.from);
-    match (&receipt.nonce, local_port, client) {
-        (None, Some(port), Some(client)) => receipt.peer == format!("{}:{port}", client.address),
-        _ => false,
+/// The client's address and the very port that the probe used, as a server saw them: that is how
+/// an accepted connection without a nonce is told to be this probe's.
+///
+/// Behind a node's port or a claimed address a server sees a node's address, and no accept can be
+/// told. None can hide there either: a server accepts once the client's kernel has ended the
+/// handshake, and an agent says dropped only after its kernel said that it had not.
+fn own_end(flight: &Flight<'_>, pods: &Index<'_>, inventory: &Inventory) -> Option<String> {
+    let port = flight.reply.as_ref().ok().and_then(|reply| reply.local_port)?;
+    let from = &flight.probe.from;
+    if flight.probe.target.address.contains(':') {
+        return Some(format!("[{}]:{port}", inventory.ipv6.get(from)?));
     }
+    Some(format!("{}:{port}", pods.pod(from)?.address))
 }
 
 fn observation(reply: Result<ReachReply, String>, receipt: ReceiptState) -> Observation {
@@ -216,3 +265,7 @@ fn observation(reply: Result<ReachReply, String>, receipt: ReceiptState) -> Obse
         Err(detail) => Observation::Failed { detail },
     }
 }
+
+#[cfg(test)]
+#[path = "reach_tests.rs"]
+mod tests;

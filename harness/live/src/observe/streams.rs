@@ -8,12 +8,15 @@ use futures::StreamExt;
 use kube::Client;
 use partywall_agent::protocol::{Ask, Reply};
 use partywall_core::inventory::PodName;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::agent_stream::{AgentPod, AgentStream};
 
 /// Streams that are opened at the same time; each costs the API server and the node a process.
-const AT_ONCE: usize = 64;
+const OPENING: usize = 64;
+/// Pods that are asked at the same time. Most of them wait for a deny to run out, which costs
+/// nobody anything.
+const ASKED: usize = 1024;
 /// How long a stream may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
 
@@ -21,6 +24,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(15);
 pub(crate) struct Streams {
     client: Client,
     idle: Mutex<HashMap<PodName, AgentStream>>,
+    opening: Semaphore,
 }
 
 /// The answers of one pod in the order of its questions; an answer that was lost says why.
@@ -28,7 +32,7 @@ pub(crate) type Answers = Vec<Result<Reply, String>>;
 
 impl Streams {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, idle: Mutex::new(HashMap::new()) }
+        Self { client, idle: Mutex::new(HashMap::new()), opening: Semaphore::new(OPENING) }
     }
 
     /// Ask many pods at once.
@@ -41,7 +45,7 @@ impl Streams {
             let answers = self.ask(&pod, asks, limit).await;
             (pod, answers)
         });
-        futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+        futures::stream::iter(asked).buffer_unordered(ASKED).collect().await
     }
 
     /// Ask one pod one question.
@@ -80,6 +84,8 @@ impl Streams {
         if let Some(stream) = self.idle.lock().await.remove(pod) {
             return Ok(stream);
         }
+        // Nobody closes it; a permit that cannot be had would only mean that more open at once.
+        let _turn = self.opening.acquire().await.ok();
         let agent = AgentPod::new(pod.namespace.clone(), pod.name.clone());
         let opened = AgentStream::open(&self.client, &agent, OPEN_LIMIT).await;
         opened.map_err(|error| error.to_string())

@@ -14,7 +14,7 @@ use super::harness_pods::{HarnessPodError, container, object, running};
 use crate::apply::{apply, apply_all};
 
 /// Annotation: the pod that this one stands for.
-pub(super) const TWIN_OF: &str = "partywall.dev/twin-of";
+pub(crate) const TWIN_OF: &str = "partywall.dev/twin-of";
 /// Annotation: the UID of that pod. A StatefulSet gives the next pod the same name.
 const TWIN_OF_UID: &str = "partywall.dev/twin-of-uid";
 /// A condition that nothing ever sets: the twin never becomes an endpoint of a Service.
@@ -24,7 +24,7 @@ const NEVER: &str = "partywall.dev/never-ready";
 const OWNER: &str = "partywall-twins";
 
 /// Pods as the API server has them, by name.
-type Standing = BTreeMap<PodName, core_v1::Pod>;
+pub(super) type Standing = BTreeMap<PodName, core_v1::Pod>;
 
 /// Make the twins that are missing, and remove those that stand for no pod of today.
 /// Says whether anything changed, so that the inventory must be read again.
@@ -61,7 +61,7 @@ pub(super) async fn ensure(
     Ok(!removed.is_empty() || !twins.is_empty())
 }
 
-async fn standing(client: &Client) -> Result<Standing, HarnessPodError> {
+pub(super) async fn standing(client: &Client) -> Result<Standing, HarnessPodError> {
     let pods: Api<core_v1::Pod> = Api::all(client.clone());
     let pods = pods.list(&ListParams::default()).await;
     let pods = pods.map_err(|source| HarnessPodError::Listing(Box::new(source)))?;
@@ -112,12 +112,12 @@ async fn remove_stale(
 }
 
 /// Whether policies still treat a twin as they treat this pod: the same pod, with the same labels.
-fn stands_for(twin: &core_v1::Pod, original: &core_v1::Pod) -> bool {
+pub(super) fn stands_for(twin: &core_v1::Pod, original: &core_v1::Pod) -> bool {
     let uid = original.metadata.uid.as_ref();
     twin.annotations().get(TWIN_OF_UID) == uid && twin.labels() == original.labels()
 }
 
-async fn owner(client: &Client, namespace: &str) -> Result<String, HarnessPodError> {
+pub(super) async fn owner(client: &Client, namespace: &str) -> Result<String, HarnessPodError> {
     let config_map = object(json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": OWNER, "namespace": namespace},
@@ -131,7 +131,7 @@ fn twin_name(pod: &Pod) -> String {
     format!("{}-twin", pod.name.name)
 }
 
-fn twin(
+pub(super) fn twin(
     pod: &Pod,
     original: &core_v1::Pod,
     contract: &Contract,

@@ -47,7 +47,7 @@ fn evidence() -> Evidence {
         Round { policies: policies.to_vec(), seen: seen.collect(), late: Vec::new() }
     });
     let rounds = rounds.collect();
-    Evidence { ground, rounds }
+    Evidence { ground, rounds, cases: Vec::new() }
 }
 
 fn compare(evidence: &Evidence) -> Comparison {

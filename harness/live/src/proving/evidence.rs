@@ -6,6 +6,8 @@ use std::fmt;
 use partywall_offline::netpol::{Decision, NamespaceFacts, Place, PodFacts, Policies, Protocol};
 use serde_json::Value;
 
+use super::cases::Case;
+
 /// Namespaces and pods that policies are put over.
 #[derive(Clone, Debug, Default)]
 pub struct Ground {
@@ -74,6 +76,26 @@ pub struct Evidence {
     pub ground: Ground,
     /// The rounds, in their order.
     pub rounds: Vec<Round>,
+    /// The rounds of policies by hand, by their places, and what they claim.
+    pub cases: Vec<(usize, Case)>,
+}
+
+impl Evidence {
+    /// Claims that the cluster did not keep, in words; empty where it kept all.
+    pub fn broken_claims(&self) -> Vec<String> {
+        let broken = self.cases.iter().flat_map(|(round, case)| {
+            let seen = self.rounds.get(*round).map(|round| &round.seen);
+            case.claims.iter().filter_map(move |(square, is_reached)| {
+                let expected = if *is_reached { Seen::Reached } else { Seen::Closed };
+                let seen = seen.and_then(|seen| seen.get(square));
+                let told = seen.map_or("never asked".to_string(), ToString::to_string);
+                let words = self.ground.words(*square);
+                (seen != Some(&expected))
+                    .then(|| format!("{}: {words}: {told}, and not {expected}", case.name))
+            })
+        });
+        broken.collect()
+    }
 }
 
 impl Ground {

@@ -9,6 +9,7 @@ use kube::{Api, Client};
 use partywall_offline::netpol::{Answer, Protocol, generate};
 use serde_json::Value;
 
+use super::cases::cases;
 use super::comparison::{agrees, yaml};
 use super::error::ProvingError;
 use super::evidence::{Evidence, Ground, Late, Round, Seen, Square};
@@ -83,9 +84,16 @@ async fn rounds(
         watch(&format!("round {number}: {} policies, {seen} squares, {late} late", policies.len()));
         rounds.push(round);
     }
+    let mut by_hand = Vec::new();
+    for case in cases(&field.ground) {
+        let round = field.round(&case.policies).await?;
+        watch(&format!("round {}: {}", rounds.len() + 1, case.name));
+        by_hand.push((rounds.len(), case));
+        rounds.push(round);
+    }
     field.lift().await?;
     field.control().await?;
-    Ok(Evidence { ground: field.ground, rounds })
+    Ok(Evidence { ground: field.ground, rounds, cases: by_hand })
 }
 
 struct Field<'a> {

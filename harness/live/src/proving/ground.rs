@@ -199,3 +199,25 @@ pub(super) async fn remove(client: &Client) -> Result<(), ProvingError> {
     });
     Ok(gone.await?)
 }
+
+/// The ground as it would stand, with addresses of its own making.
+#[cfg(test)]
+pub(super) fn made_up() -> Ground {
+    let mut ground = Ground { ports: PORTS.to_vec(), ..Ground::default() };
+    for (namespace, labels, pods) in plan() {
+        let labels = serde_json::from_value(labels).unwrap_or_default();
+        ground.namespaces.push(NamespaceFacts { name: namespace.to_string(), labels });
+        for (name, labels, ports) in pods {
+            let number = u8::try_from(ground.pods.len()).unwrap_or_default();
+            let mut pod: core_v1::Pod = serde_json::from_value(json!({
+                "metadata": {"namespace": namespace, "name": name, "labels": labels},
+                "spec": {"containers": [{"name": "agent", "ports": declared(ports)}]},
+            }))
+            .unwrap_or_default();
+            let address = format!("10.0.0.{number}");
+            pod.status = serde_json::from_value(json!({"podIPs": [{"ip": address}]})).ok();
+            ground.pods.push(facts(&pod));
+        }
+    }
+    ground
+}

@@ -9,6 +9,7 @@
 //! Evidence is kept whole, so that a broken evaluator can be held against it too: a comparison
 //! that finds nothing there would prove nothing anywhere.
 
+mod cases;
 mod comparison;
 mod error;
 mod evidence;
@@ -17,6 +18,7 @@ mod ground;
 mod probe;
 mod sentinel;
 
+pub use cases::Case;
 pub use comparison::{Comparison, Disagreement};
 pub use error::ProvingError;
 pub use evidence::{Evidence, Ground, Late, Round, Seen, Square};

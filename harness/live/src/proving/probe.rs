@@ -126,8 +126,8 @@ fn ask(ground: &Ground, shot: &Shot) -> Ask {
     let target = ground.pods.get(shot.square.to).map(address).unwrap_or_default();
     let transport = match shot.square.protocol {
         Protocol::Udp => Transport::Udp,
-        // Squares are of TCP and UDP only: the agents do not speak SCTP.
-        Protocol::Tcp | Protocol::Sctp => Transport::Tcp,
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Sctp => Transport::Sctp,
     };
     Ask::Reach(ReachRequest {
         target,

@@ -12,3 +12,5 @@ pub use follow::{ReconcileError, reconcile};
 pub use report::{ObjectStatus, Readiness, ReconcileReport};
 
 pub(crate) use kinds::Flux;
+pub(crate) use report::ready_condition;
+pub(crate) use sync::request;

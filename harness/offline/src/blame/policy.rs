@@ -205,6 +205,7 @@ fn entry_opens(entry: &Item, port: Port) -> bool {
     let protocol = match port.transport {
         Transport::Tcp => "TCP",
         Transport::Udp => "UDP",
+        Transport::Sctp => "SCTP",
     };
     if entry.text(&["protocol"]).unwrap_or("TCP") != protocol {
         return false;

@@ -17,6 +17,7 @@ use super::reach::Ground;
 use super::standing::{Standing, Surroundings};
 use super::walls::Walls;
 use crate::render::Rendered;
+use crate::rights::{self, Attempts};
 use crate::secret::{Keys, Vault};
 use crate::surplus;
 use crate::telemetry::{Hop, Reaches, Telemetry};
@@ -26,6 +27,7 @@ pub struct OfflineCluster<'a> {
     rendered: &'a Rendered,
     contract: &'a Contract,
     vault: Vault<'a>,
+    around: Surroundings,
     standing: Standing,
     walls: Walls,
 }
@@ -39,10 +41,11 @@ impl<'a> OfflineCluster<'a> {
         keys: &'a Keys,
         around: &Surroundings,
     ) -> Self {
-        let standing = Standing::new(rendered, around);
+        let mut standing = Standing::new(rendered, around);
+        standing.name_ports(contract);
         let walls = Walls::new(rendered, &standing);
         let vault = Vault::new(layout, rendered, contract, keys);
-        Self { rendered, contract, vault, standing, walls }
+        Self { rendered, contract, vault, around: around.clone(), standing, walls }
     }
 
     /// What is met and not known.
@@ -97,6 +100,15 @@ impl<'a> OfflineCluster<'a> {
         Ground { standing: &self.standing, walls: &self.walls }
     }
 
+    fn attempts(&self) -> Attempts<'_> {
+        Attempts {
+            rendered: self.rendered,
+            around: &self.around,
+            standing: &self.standing,
+            walls: &self.walls,
+        }
+    }
+
     fn telemetry(&self) -> Telemetry<'_> {
         Telemetry::new(self.rendered, self.contract)
     }
@@ -121,12 +133,16 @@ impl<'a> OfflineCluster<'a> {
         match probe {
             Probe::Reach(probe) => self.ground().observe(probe),
             Probe::Secret(probe) => self.vault.answer(probe),
+            Probe::Dns(_) => Observation::Failed {
+                detail: "the files do not tell what a name server answers".to_string(),
+            },
             Probe::Deliver(DeliverProbe { tenant, signal }) => telemetry
                 .deliver(tenant, *signal, &reaches)
                 .map_or_else(unknown, Observation::Deliver),
             Probe::Access(AccessProbe { store }) => {
                 telemetry.access(*store, &reaches).map_or_else(unknown, Observation::Access)
             }
+            Probe::Attempt(probe) => self.attempts().answer(probe),
         }
     }
 }
@@ -142,6 +158,9 @@ impl Cluster for OfflineCluster<'_> {
 
     fn capability(&self, kind: ProbeKind) -> Capability {
         match kind {
+            ProbeKind::Dns => Capability::No {
+                reason: "the files do not tell what a name server answers".to_string(),
+            },
             ProbeKind::Object => {
                 Capability::No { reason: "the files hold no state of objects".to_string() }
             }
@@ -171,6 +190,8 @@ impl Cluster for OfflineCluster<'_> {
             Probe::Reach(probe) => self.ground().blame(probe),
             Probe::Deliver(probe) => self.telemetry_blame(&probe.tenant, probe.signal),
             Probe::Access(probe) => self.telemetry().blame_access(probe.store),
+            Probe::Dns(_) => None,
+            Probe::Attempt(probe) => rights::blame(&self.attempts(), probe),
             Probe::Secret(probe) => match self.vault.answer(probe) {
                 Observation::Secret(SecretObservation::Scan { findings, .. }) => {
                     let (location, because) = findings.into_iter().next()?;

@@ -11,6 +11,7 @@
 mod backend;
 mod blind;
 mod controller_labels;
+mod doors;
 mod explain;
 mod reach;
 mod standing;
@@ -21,6 +22,8 @@ mod workload;
 
 pub use backend::OfflineCluster;
 pub use explain::{Explained, ExplainedLine, ExplainedSide};
+pub(crate) use reach::Ground;
+pub(crate) use standing::Standing;
 pub use standing::Surroundings;
 pub use walls::REFUSED_POLICY;
 pub(crate) use walls::{Place, Walls};

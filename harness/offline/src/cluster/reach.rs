@@ -38,10 +38,13 @@ impl Ground<'_> {
         if target.address == LOOPBACK {
             return seen(self.listening(Place::Pod(client), target.port));
         }
-        if target.by == By::Name
+        if matches!(target.by, By::Name | By::Headless | By::ExternalName)
             && let Some(unresolved) = self.unresolved(client)
         {
             return seen(unresolved);
+        }
+        if target.by.is_door() {
+            return seen(self.through(client, target));
         }
         let destinations = self.destinations(target);
         if destinations.is_empty() {
@@ -96,6 +99,11 @@ impl Ground<'_> {
     /// The line that decides a probe's answer, where it is not as the claim wants it.
     pub(crate) fn blame(&self, probe: &ReachProbe) -> Option<Blame> {
         let client = self.standing.index(&probe.from)?;
+        if probe.target.by.is_door() {
+            let passages = self.passages(client, &probe.target).ok()?;
+            let passage = passages.first()?;
+            return self.walls.blame_legs(passage.egress, passage.ingress);
+        }
         let destination = *self.destinations(&probe.target).first()?;
         self.walls.blame(Place::Pod(client), destination.place, destination.port)
     }
@@ -105,13 +113,13 @@ impl Ground<'_> {
         let port = target.port;
         let at = |place| Destination { place, port };
         match target.by {
-            By::Pod => self
-                .standing
-                .at_address(&target.address)
-                .map(Place::Pod)
-                .map(at)
-                .into_iter()
-                .collect(),
+            By::Pod => match self.standing.at_address(&target.address) {
+                Some(pod) => vec![at(Place::Pod(pod))],
+                None => self.beyond(&target.address).map(at).into_iter().collect(),
+            },
+            By::Headless | By::NodePort | By::ExternalName | By::ExternalIp => {
+                self.behind_door(target)
+            }
             By::Node => {
                 let nodes = self.standing.nodes.iter().enumerate();
                 let node = nodes.filter(|(_, node)| node.address == target.address);
@@ -129,6 +137,12 @@ impl Ground<'_> {
                 found.flat_map(|service| self.behind(service, port)).collect()
             }
         }
+    }
+
+    /// An address outside of the cluster: policies know it as an address and nothing else.
+    fn beyond(&self, address: &str) -> Option<Place> {
+        let is_known = self.standing.outside.iter().any(|outside| outside.address == address);
+        address.parse().ok().filter(|_| is_known).map(Place::Address)
     }
 
     /// What stands behind a port of a Service: policies are asked about that, not about the
@@ -152,10 +166,18 @@ impl Ground<'_> {
     /// One outcome for all that a target may lead to; unknown where they differ, because a
     /// client is sent to any of them.
     fn outcome(&self, client: usize, destinations: &[Destination]) -> (Outcome, String) {
-        let mut outcomes = destinations.iter().map(|destination| {
-            let ruling = self.walls.rule(Place::Pod(client), destination.place, destination.port);
+        let from = self.place_of(client);
+        self.together(destinations.iter().map(|destination| {
+            let ruling = self.walls.rule(from, destination.place, destination.port);
             self.one(&ruling, *destination)
-        });
+        }))
+    }
+
+    pub(super) fn together(
+        &self,
+        outcomes: impl Iterator<Item = (Outcome, String)>,
+    ) -> (Outcome, String) {
+        let mut outcomes = outcomes;
         let first = outcomes.next().unwrap_or((Outcome::ProbeError, String::new()));
         match outcomes.find(|other| other.0 != first.0) {
             None => first,
@@ -169,7 +191,7 @@ impl Ground<'_> {
         }
     }
 
-    fn one(&self, ruling: &Ruling, destination: Destination) -> (Outcome, String) {
+    pub(super) fn one(&self, ruling: &Ruling, destination: Destination) -> (Outcome, String) {
         match &ruling.answer {
             Answer::Yes => match self.listening(destination.place, destination.port) {
                 (Outcome::Reached, _) => (Outcome::Reached, ruling.summary.clone()),
@@ -181,7 +203,18 @@ impl Ground<'_> {
     }
 
     fn listening(&self, place: Place, port: Port) -> (Outcome, String) {
-        let Place::Pod(index) = place else { return (Outcome::Reached, String::new()) };
+        let index = match place {
+            Place::Pod(index) => index,
+            Place::Node(node) if !self.node_listens(node, port) => {
+                return (
+                    Outcome::Refused,
+                    format!("nothing is known to listen on {port} of a node"),
+                );
+            }
+            Place::Node(_) | Place::FarNode(_) | Place::Address(_) => {
+                return (Outcome::Reached, String::new());
+            }
+        };
         let pod = &self.standing.pods[index];
         if pod.listens_on(port) {
             return (Outcome::Reached, String::new());

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use partywall_core::contract::{Contract, Endpoint};
+use partywall_core::contract::{Contract, Endpoint, Entity};
+use partywall_core::doors::doors;
 use partywall_core::inventory::{
-    CLIENT_NAME, DECOY, HARNESS_LABEL, HARNESS_PORT, Inventory, Node, OPEN_CLIENT_NAME,
-    OPEN_NAMESPACE, OPEN_SINK_NAME, Pod, PodName, Role, Service, ServicePort,
+    CLIENT_NAME, DECOY, HARNESS_LABEL, HARNESS_PORT, Inventory, Lacks, NAME_SERVER_NAME,
+    NAME_SERVER_PORTS, NODE_CLIENT_NAME, NODE_CLIENT_PORT, Node, OPEN_CLIENT_NAME, OPEN_NAMESPACE,
+    OPEN_SINK_NAME, Outside, Pod, PodName, Role, Service, ServicePort, Ways, stand_ins,
 };
 use partywall_core::port::{Port, Transport};
 use serde_json::Value;
@@ -17,13 +19,20 @@ use crate::render::{Object, Rendered};
 /// The Service by which every pod reaches the API server.
 pub(super) const APISERVER_SERVICE: (&str, &str) = ("default", "kubernetes");
 const APISERVER_PORT: u16 = 6443;
+/// From which on a cluster gives ports of nodes.
+const FIRST_NODE_PORT: u16 = 30_000;
 
 /// What stands around the layout's own workloads.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// Pods, services and nodes.
     pub inventory: Inventory,
+    /// On which nodes the pods of the layout's own workloads stand there.
+    pub places: Places,
 }
+
+/// Nodes by namespace and workload, one for each pod.
+pub type Places = BTreeMap<(String, String), Vec<String>>;
 
 impl Surroundings {
     /// What must be there for the contract to mean anything: one node, the pods of endpoints
@@ -48,7 +57,11 @@ impl Surroundings {
         }
         inventory.services.push(apiserver_service());
         inventory.pods.extend(harness_pods(contract));
-        Self { inventory }
+        inventory.pods.extend(inventory.nodes.iter().map(node_client));
+        inventory.services.extend(assumed_doors(contract, rendered));
+        inventory.outside = stand_ins(&[], false, false);
+        inventory.lacks = untold();
+        Self { inventory, places: Places::new() }
     }
 
     /// What stands in a real cluster besides the pods that the layout's own workloads have
@@ -59,9 +72,15 @@ impl Surroundings {
         let pods = live.pods.iter().filter(|pod| match pod.role {
             Role::Workload => is_around(&pod.name.namespace),
             Role::Twin { .. } => is_around(&pod.name.namespace),
-            Role::Client | Role::OpenClient | Role::OpenSink => true,
+            Role::Client | Role::OpenClient | Role::OpenSink | Role::NameServer => true,
+            // What it answers for is told by address.
+            Role::Outside => false,
+            Role::NodeClient | Role::FarTwin { .. } => true,
         });
-        let services = live.services.iter().filter(|service| is_around(&service.namespace));
+        let services = live
+            .services
+            .iter()
+            .filter(|service| is_around(&service.namespace) || service.door.is_some());
         let inventory = Inventory {
             pods: pods.cloned().collect(),
             services: services.cloned().collect(),
@@ -76,9 +95,41 @@ impl Surroundings {
                 })
                 .cloned()
                 .collect(),
+            outside: live.outside.clone(),
+            ipv6: live.ipv6.clone(),
+            lacks: live.lacks.clone(),
         };
-        Self { inventory }
+        let mut places = Places::new();
+        for pod in live.with_role(Role::Workload) {
+            let workload = (pod.name.namespace.clone(), pod.workload.clone());
+            places.entry(workload).or_default().push(pod.node.clone());
+        }
+        Self { inventory, places }
     }
+}
+
+fn node_client(node: &Node) -> Pod {
+    let name = format!("{NODE_CLIENT_NAME}-{}", node.name);
+    let labels = [(HARNESS_LABEL.to_string(), NODE_CLIENT_NAME.to_string())].into();
+    Pod {
+        node: node.name.clone(),
+        host_network: true,
+        declared: vec![Port::tcp(NODE_CLIENT_PORT)],
+        decoys: Vec::new(),
+        ..agent_like(OPEN_NAMESPACE, &name, Role::NodeClient, labels)
+    }
+}
+
+/// The doors that the harness would make, with ports of nodes as a cluster would give them.
+fn assumed_doors(contract: &Contract, rendered: &Rendered) -> Vec<Service> {
+    let pods = workload::pods(rendered).into_iter().map(|standing| standing.pod).collect();
+    let mut made = doors(contract, &Inventory { pods, ..Inventory::default() });
+    let mut free = FIRST_NODE_PORT..;
+    for door in made.iter_mut().filter(|door| !door.ways.headless) {
+        let number = free.next();
+        door.ports.iter_mut().for_each(|port| port.node = number);
+    }
+    made
 }
 
 /// Whether the layout creates a namespace: then what stands in it is in the files.
@@ -94,13 +145,15 @@ fn namespaces_with_workloads(rendered: &Rendered) -> BTreeSet<String> {
 /// of its label, as charts have it.
 fn assumed_endpoint(namespace: &str, endpoint: &Endpoint) -> (Pod, Service) {
     let name = endpoint.pods.values().next().cloned().unwrap_or_default();
-    let port = |port: &Port| ServicePort { port: *port, target: port.number };
+    let port = |port: &Port| ServicePort { port: *port, target: port.number, node: None };
     let service = Service {
         namespace: namespace.to_string(),
         name: name.clone(),
         address: Some(format!("{namespace}/{name}")),
         selector: endpoint.pods.clone(),
         ports: endpoint.ports.iter().map(port).collect(),
+        ways: Ways::default(),
+        door: None,
     };
     let pod = agent_like(namespace, &name, Role::Workload, endpoint.pods.clone());
     let pod = Pod { declared: endpoint.ports.clone(), ..pod };
@@ -116,8 +169,23 @@ fn harness_pods(contract: &Contract) -> Vec<Pod> {
         pod(OPEN_NAMESPACE, OPEN_CLIENT_NAME, Role::OpenClient),
         pod(OPEN_NAMESPACE, OPEN_SINK_NAME, Role::OpenSink),
     ];
+    let names = pod(OPEN_NAMESPACE, NAME_SERVER_NAME, Role::NameServer);
+    let declared = NAME_SERVER_PORTS.map(Port::tcp).to_vec();
+    pods.push(Pod { declared, ..names });
     pods.extend(contract.platform.iter().map(|place| pod(place, CLIENT_NAME, Role::Client)));
     pods
+}
+
+/// What no file tells and no probe of files can ask.
+fn untold() -> Lacks {
+    let reason = |what: &str| Some(format!("not asked: no file says {what}"));
+    Lacks {
+        // What policies let through over it is held against the contract as a whole.
+        sctp: reason("whether the kernels under the nodes have SCTP"),
+        ipv6: reason("which addresses pods have"),
+        outside: None,
+        name_zone: reason("what the cluster's name server forwards"),
+    }
 }
 
 fn agent_like(namespace: &str, name: &str, role: Role, labels: BTreeMap<String, String>) -> Pod {
@@ -143,7 +211,9 @@ fn apiserver_service() -> Service {
         name: name.to_string(),
         address: Some(format!("{namespace}/{name}")),
         selector: BTreeMap::new(),
-        ports: vec![ServicePort { port: Port::tcp(443), target: APISERVER_PORT }],
+        ports: vec![ServicePort { port: Port::tcp(443), target: APISERVER_PORT, node: None }],
+        ways: Ways::default(),
+        door: None,
     }
 }
 
@@ -157,6 +227,15 @@ pub(crate) struct Standing {
     pub(crate) policies: Vec<Value>,
     /// Labels of namespaces that are known from there.
     pub(crate) namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    /// What lies outside of it.
+    pub(crate) outside: Vec<Outside>,
+    /// Second addresses, where pods have them.
+    ipv6: BTreeMap<PodName, String>,
+    lacks: Lacks,
+    /// Ports that the contract says every node answers on.
+    pub(crate) node_ports: BTreeSet<Port>,
+    /// The same of the nodes with the API server.
+    pub(crate) control_plane_ports: BTreeSet<Port>,
     by_name: BTreeMap<PodName, usize>,
 }
 
@@ -174,6 +253,10 @@ impl Standing {
         let twins: Vec<StandingPod> =
             foreign.map(|one| names.give(workload::twin(one), "Twin")).collect();
         pods.extend(twins);
+        if around.inventory.lacks.sctp.is_none() {
+            pods.iter_mut().for_each(StandingPod::speak_sctp);
+        }
+        put_on_nodes(&mut pods, around);
         pods.extend(around_pods);
         let mut services: Vec<Service> =
             rendered.of_kind("Service").map(|object| service(object, &pods)).collect();
@@ -181,13 +264,30 @@ impl Standing {
         let names = pods.iter().enumerate();
         let by_name = names.map(|(index, standing)| (standing.pod.name.clone(), index)).collect();
         let around = around.inventory.clone();
+        let ipv6 = second_addresses(&pods, &around);
         Self {
             pods,
             services,
             nodes: around.nodes,
             policies: around.policies,
             namespaces: around.namespaces,
+            outside: around.outside,
+            ipv6,
+            lacks: around.lacks,
+            node_ports: BTreeSet::new(),
+            control_plane_ports: BTreeSet::new(),
             by_name,
+        }
+    }
+
+    /// What the contract says of the nodes' own ports.
+    pub(crate) fn name_ports(&mut self, contract: &Contract) {
+        for endpoint in contract.endpoints.values() {
+            match endpoint.entity {
+                Some(Entity::Node) => self.node_ports.extend(&endpoint.ports),
+                Some(Entity::Apiserver) => self.control_plane_ports.extend(&endpoint.ports),
+                None => {}
+            }
         }
     }
 
@@ -199,6 +299,9 @@ impl Standing {
             nodes: self.nodes.clone(),
             policies: self.policies.clone(),
             namespaces: self.namespaces.clone(),
+            outside: self.outside.clone(),
+            ipv6: self.ipv6.clone(),
+            lacks: self.lacks.clone(),
         }
     }
 
@@ -207,7 +310,12 @@ impl Standing {
     }
 
     pub(crate) fn at_address(&self, address: &str) -> Option<usize> {
-        self.pods.iter().position(|standing| standing.pod.address == address)
+        let by_first = self.pods.iter().position(|standing| standing.pod.address == address);
+        let by_second = || {
+            let named = self.ipv6.iter().find(|(_, second)| *second == address);
+            named.and_then(|(name, _)| self.index(name))
+        };
+        by_first.or_else(by_second)
     }
 
     /// Pods that a Service's traffic lands on.
@@ -215,6 +323,35 @@ impl Standing {
         let pods = self.pods.iter().enumerate();
         pods.filter(|(_, standing)| service.selects(&standing.pod)).map(|(index, _)| index)
     }
+}
+
+/// Each pod on the node where the cluster has it; where no cluster is known, on the first one.
+fn put_on_nodes(pods: &mut [StandingPod], around: &Surroundings) {
+    let first = around.inventory.nodes.first().map(|node| node.name.clone()).unwrap_or_default();
+    let mut given: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for standing in pods.iter_mut() {
+        let pod = &mut standing.pod;
+        let workload = (pod.name.namespace.clone(), pod.workload.clone());
+        let nodes = around.places.get(&workload).map(Vec::as_slice).unwrap_or_default();
+        let next = given.entry(workload).or_default();
+        pod.node = match nodes.len() {
+            0 => first.clone(),
+            count => nodes[*next % count].clone(),
+        };
+        *next += 1;
+    }
+}
+
+/// Where the pods around the layout's have IPv6 addresses, the layout's own will have them too.
+fn second_addresses(pods: &[StandingPod], around: &Inventory) -> BTreeMap<PodName, String> {
+    let mut addresses = around.ipv6.clone();
+    if around.lacks.ipv6.is_none() && !addresses.is_empty() {
+        for StandingPod { pod, .. } in pods.iter().filter(|one| !one.pod.host_network) {
+            let made_up = || format!("ipv6/{}", pod.address);
+            addresses.entry(pod.name.clone()).or_insert_with(made_up);
+        }
+    }
+    addresses
 }
 
 fn service(object: &Object, pods: &[StandingPod]) -> Service {
@@ -227,14 +364,32 @@ fn service(object: &Object, pods: &[StandingPod]) -> Service {
     });
     let ports = object.at(&["spec", "ports"]).and_then(Value::as_array).into_iter().flatten();
     let ports = ports.filter_map(|port| service_port(port, behind)).collect();
-    let headless = object.text(&["spec", "clusterIP"]) == Some("None");
-    let external = object.text(&["spec", "type"]) == Some("ExternalName");
+    let ways = ways(object);
+    let has_address = !ways.headless && ways.external_name.is_none();
     Service {
-        address: (!headless && !external).then(|| format!("{namespace}/{}", object.name())),
+        address: has_address.then(|| format!("{namespace}/{}", object.name())),
+        ways,
+        door: None,
         name: object.name().to_string(),
         namespace,
         selector,
         ports,
+    }
+}
+
+fn ways(object: &Object) -> Ways {
+    let external = object.text(&["spec", "type"]) == Some("ExternalName");
+    let claimed = object.at(&["spec", "externalIPs"]).and_then(Value::as_array);
+    Ways {
+        headless: object.text(&["spec", "clusterIP"]) == Some("None"),
+        external_name: external
+            .then(|| object.text(&["spec", "externalName"]).unwrap_or_default().to_string()),
+        external_addresses: claimed
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.as_str().map(str::to_string))
+            .collect(),
+        local: object.text(&["spec", "externalTrafficPolicy"]) == Some("Local"),
     }
 }
 
@@ -247,7 +402,8 @@ fn service_port(port: &Value, behind: Option<&StandingPod>) -> Option<ServicePor
         Value::String(name) => behind?.names.get(name)?.number,
         _ => return None,
     };
-    Some(ServicePort { port: Port { number, transport }, target })
+    let node = port["nodePort"].as_u64().and_then(|number| u16::try_from(number).ok());
+    Some(ServicePort { port: Port { number, transport }, target, node })
 }
 
 #[cfg(test)]
@@ -312,8 +468,10 @@ mod tests {
             ..agent_like("n", CLIENT_NAME, Role::Client, labels)
         };
         let inventory = Inventory { pods: vec![client.clone()], ..Inventory::default() };
-        let standing =
-            standing(&workload("Deployment", CLIENT_NAME, 1), &Surroundings { inventory });
+        let standing = standing(
+            &workload("Deployment", CLIENT_NAME, 1),
+            &Surroundings { inventory, ..Surroundings::default() },
+        );
         every_pod_is_found(&standing);
         assert_eq!(standing.pods.last().map(|one| &one.pod), Some(&client));
         assert_eq!(standing.pods[0].pod.address, format!("n/{CLIENT_NAME}@Deployment"));

@@ -29,8 +29,18 @@ pub(crate) enum Place {
     Pod(usize),
     /// By its place among what stands.
     Node(usize),
+    /// The same, as a pod of another node sees it: no node is let through but to its own pods.
+    FarNode(usize),
     /// Something with an address outside of the cluster.
     Address(IpAddr),
+}
+
+/// A connection as the policies of one end see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leg {
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+    pub(crate) port: Port,
 }
 
 /// Whether a connection passes.
@@ -118,12 +128,19 @@ impl Walls {
 
     /// Whether a connection passes, and what decides it.
     pub(crate) fn rule(&self, from: Place, to: Place, port: Port) -> Ruling {
-        let ends = [self.namespace(from), self.namespace(to)];
+        let leg = Leg { from, to, port };
+        self.rule_legs(leg, leg)
+    }
+
+    /// The same where the two ends see different addresses: what the client's policies say of the
+    /// one, and the target's of the other.
+    pub(crate) fn rule_legs(&self, egress: Leg, ingress: Leg) -> Ruling {
+        let ends = [self.namespace(egress.from), self.namespace(ingress.to)];
         if let Some(reason) = Blind::between(&self.blinds, ends) {
             return Ruling { answer: Answer::Unknown(reason.to_string()), summary: String::new() };
         }
-        let decision = self.decide(from, to, port);
-        if let Some(reason) = self.unknown_labels(from, to, &decision) {
+        let decision = self.decide_legs(egress, ingress);
+        if let Some(reason) = self.unknown_labels(ingress.from, egress.to, &decision) {
             return Ruling { answer: Answer::Unknown(reason), summary: String::new() };
         }
         let summary = self.summary(&decision);
@@ -173,6 +190,16 @@ impl Walls {
         ))
     }
 
+    fn decide_legs(&self, egress: Leg, ingress: Leg) -> Decision {
+        let whole = self.decide(egress.from, egress.to, egress.port);
+        if egress == ingress {
+            return whole;
+        }
+        let ingress = self.decide(ingress.from, ingress.to, ingress.port).ingress;
+        let verdict = whole.egress.answer().and(ingress.answer());
+        Decision { verdict, egress: whole.egress, ingress }
+    }
+
     fn decide(&self, from: Place, to: Place, port: Port) -> Decision {
         let outside = |place| match place {
             Place::Address(address) => Address::Known(vec![address]),
@@ -187,6 +214,9 @@ impl Walls {
         match place {
             Place::Pod(index) => netpol::Place::Pod(index),
             Place::Node(index) => netpol::Place::Node(self.nodes.get(index).unwrap_or(outside)),
+            Place::FarNode(index) => {
+                netpol::Place::Outside(self.nodes.get(index).unwrap_or(outside))
+            }
             Place::Address(_) => netpol::Place::Outside(outside),
         }
     }
@@ -194,7 +224,7 @@ impl Walls {
     fn namespace(&self, place: Place) -> &str {
         match place {
             Place::Pod(index) => self.pods.get(index).map_or("", |(name, _)| &name.namespace),
-            Place::Node(_) | Place::Address(_) => "-",
+            Place::Node(_) | Place::FarNode(_) | Place::Address(_) => "-",
         }
     }
 
@@ -260,7 +290,14 @@ impl Walls {
 
     /// The line that opens what should be closed, or closes what should be open.
     pub(crate) fn blame(&self, from: Place, to: Place, port: Port) -> Option<Blame> {
-        let decision = self.decide(from, to, port);
+        let leg = Leg { from, to, port };
+        self.blame_legs(leg, leg)
+    }
+
+    /// The same where the two ends see different addresses.
+    pub(crate) fn blame_legs(&self, egress: Leg, ingress: Leg) -> Option<Blame> {
+        let decision = self.decide_legs(egress, ingress);
+        let port = ingress.port;
         let sides = [("egress", &decision.egress), ("ingress", &decision.ingress)];
         let mut isolations = sides.into_iter().filter_map(|(word, side)| match side {
             Side::Isolated(isolation) => Some((word, isolation)),
@@ -310,7 +347,7 @@ impl Walls {
     fn explained(&self, word: &str, place: Place, side: &Side) -> ExplainedSide {
         let who = match place {
             Place::Pod(index) => self.pods.get(index).map_or("", |(_, label)| label).to_string(),
-            Place::Node(_) => "a node".to_string(),
+            Place::Node(_) | Place::FarNode(_) => "a node".to_string(),
             Place::Address(address) => address.to_string(),
         };
         let Side::Isolated(isolation) = side else {
@@ -321,7 +358,9 @@ impl Walls {
                 Place::Pod(_) => {
                     "no NetworkPolicy selects it in this direction, and the default is to allow"
                 }
-                Place::Node(_) | Place::Address(_) => "policies select pods and nothing else",
+                Place::Node(_) | Place::FarNode(_) | Place::Address(_) => {
+                    "policies select pods and nothing else"
+                }
             };
             let lines = vec![ExplainedLine { location: None, text: why.to_string() }];
             return ExplainedSide { title: format!("{word} of {who}: open"), lines };
@@ -485,5 +524,6 @@ const fn protocol(transport: Transport) -> Protocol {
     match transport {
         Transport::Tcp => Protocol::Tcp,
         Transport::Udp => Protocol::Udp,
+        Transport::Sctp => Protocol::Sctp,
     }
 }

@@ -26,6 +26,22 @@ pub(crate) struct StandingPod {
 }
 
 impl StandingPod {
+    /// An agent also speaks SCTP where the kernel under it does.
+    pub(super) fn speak_sctp(&mut self) {
+        let over_sctp = |ports: &[Port]| -> Vec<Port> {
+            let tcp = ports.iter().filter(|port| port.transport == Transport::Tcp);
+            tcp.map(|port| Port::sctp(port.number)).collect()
+        };
+        if self.pod.agent {
+            let decoys = over_sctp(&self.pod.decoys);
+            self.pod.decoys.extend(decoys);
+        }
+        if let Some(listens) = &mut self.listens {
+            let known: Vec<Port> = listens.iter().copied().collect();
+            listens.extend(over_sctp(&known));
+        }
+    }
+
     /// Whether something answers on a port, as far as the files tell.
     pub(crate) fn listens_on(&self, port: Port) -> bool {
         self.listens.as_ref().is_none_or(|known| known.contains(&port))
@@ -157,11 +173,12 @@ fn container_ports(container: &Value) -> impl Iterator<Item = (Option<String>, P
     })
 }
 
-/// SCTP is evaluated in policies, but no probe speaks it yet.
+/// A protocol as objects name it.
 pub(super) fn transport(protocol: Option<&str>) -> Option<Transport> {
     match protocol {
         None | Some("TCP") => Some(Transport::Tcp),
         Some("UDP") => Some(Transport::Udp),
+        Some("SCTP") => Some(Transport::Sctp),
         Some(_) => None,
     }
 }

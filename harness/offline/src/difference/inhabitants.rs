@@ -156,8 +156,10 @@ impl Inhabitants {
                     format!("{}/{}", pod.name.namespace, pod.workload),
                     asked.of(pod).into_iter().filter(|port| standing.listens_on(*port)).collect(),
                 ),
-                Role::OpenClient | Role::OpenSink => (UNPROTECTED.to_string(), asked.rules.clone()),
-                Role::Client => {
+                Role::OpenClient | Role::OpenSink | Role::NameServer | Role::Outside => {
+                    (UNPROTECTED.to_string(), asked.rules.clone())
+                }
+                Role::Client | Role::NodeClient | Role::FarTwin { .. } => {
                     found.of_pod.push(None);
                     continue;
                 }

@@ -65,11 +65,12 @@ fn declared_port(port: &Value) -> Option<(Port, Option<String>)> {
     Some((Port { number, transport }, port["name"].as_str().map(str::to_string)))
 }
 
-/// None for SCTP, which no contract can name.
+/// A protocol as objects name it.
 pub(super) fn transport(protocol: Option<&str>) -> Option<Transport> {
     match protocol {
         None | Some("TCP") => Some(Transport::Tcp),
         Some("UDP") => Some(Transport::Udp),
+        Some("SCTP") => Some(Transport::Sctp),
         Some(_) => None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::class::Class;
+use super::class::{Class, Classes};
 use super::join::Join;
 use super::pieces::{Passage, Reader};
 use super::policies::Policies;
@@ -78,13 +78,30 @@ impl PartialEq for PodSet {
 
 impl Matrix {
     pub(super) fn new(policies: &Policies) -> Self {
+        Self::between(policies, &policies.egress, &policies.ingress)
+    }
+
+    /// What one end lets through, with nothing in the way at the other.
+    pub(super) fn alone(policies: &Policies, direction: Direction) -> Self {
+        match direction {
+            Direction::Egress => {
+                let open = policies.open(Direction::Ingress);
+                Self::between(policies, &policies.egress, &open)
+            }
+            Direction::Ingress => {
+                let open = policies.open(Direction::Egress);
+                Self::between(policies, &open, &policies.ingress)
+            }
+        }
+    }
+
+    fn between(policies: &Policies, calling: &Classes, called: &Classes) -> Self {
         let mut reader = Reader::new(policies);
-        let called = &policies.ingress;
         let ingress: Vec<Passage> =
             called.classes.iter().map(|class| reader.passage(class, Direction::Ingress)).collect();
-        let mut join = Join::new(&ingress, &reader.peers, &policies.egress);
+        let mut join = Join::new(&ingress, &reader.peers, calling);
         let mut connections = Vec::new();
-        for (number, caller) in policies.egress.classes.iter().enumerate() {
+        for (number, caller) in calling.classes.iter().enumerate() {
             if caller.pods.is_empty() {
                 continue;
             }

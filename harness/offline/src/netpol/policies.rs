@@ -89,6 +89,17 @@ impl Policies {
         Matrix::new(self)
     }
 
+    /// Every connection that the policies of one end let through, as though the other end had
+    /// none: one wall can hide a hole in the other.
+    pub fn alone(&self, direction: Direction) -> Matrix {
+        Matrix::alone(self, direction)
+    }
+
+    /// Every pod, selected by nothing.
+    pub(super) fn open(&self, direction: Direction) -> Classes {
+        classes(&self.world, std::iter::empty(), direction)
+    }
+
     pub(super) const fn classes(&self, direction: Direction) -> &Classes {
         match direction {
             Direction::Egress => &self.egress,

@@ -49,7 +49,7 @@ impl Keys {
     }
 
     /// The text of a tenant's key file.
-    pub(super) fn of(&self, tenant: &str) -> Option<&str> {
+    pub(crate) fn of(&self, tenant: &str) -> Option<&str> {
         self.0.get(tenant).map(String::as_str)
     }
 

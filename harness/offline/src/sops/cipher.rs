@@ -1,6 +1,6 @@
 //! The two ciphers of a sealed file: age around the data key, AES-256-GCM around each value.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use aes_gcm::aead::consts::U32;
 use aes_gcm::aead::{Aead, Payload};
@@ -66,6 +66,17 @@ pub(super) fn data_key(
     }
     let recipients = metadata.wrapped.iter().map(|wrapped| wrapped.recipient.key.clone());
     Err(OpenError::NoMatchingKey { file: file.to_string(), recipients: recipients.collect() })
+}
+
+/// The data key, wrapped for one more recipient.
+pub(super) fn wrapped(key: &DataKey, recipient: &dyn age::Recipient) -> std::io::Result<String> {
+    let failed = |_| std::io::Error::other("the recipient takes no key");
+    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient)).map_err(failed)?;
+    let armor = age::armor::ArmoredWriter::wrap_output(Vec::new(), age::armor::Format::AsciiArmor)?;
+    let mut writer = encryptor.wrap_output(armor)?;
+    writer.write_all(key.0.expose_secret())?;
+    let armored = writer.finish()?.finish()?;
+    String::from_utf8(armored).map_err(std::io::Error::other)
 }
 
 /// Whether a text is in the form of a sealed value.

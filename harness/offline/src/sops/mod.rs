@@ -12,6 +12,7 @@ mod opened;
 mod openings;
 mod rule;
 mod tree;
+mod wrap;
 
 pub use error::OpenError;
 pub use identity::Identities;
@@ -19,3 +20,4 @@ pub use metadata::{Recipient, is_sealed, recipients};
 pub use open::{open, readable_leaves};
 pub use opened::{Opened, plain_hashes};
 pub use openings::openings;
+pub(crate) use wrap::wrapped_for;

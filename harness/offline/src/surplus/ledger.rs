@@ -30,6 +30,15 @@ impl Opening {
         Self { location: walls.line(rule), object: label.to_string(), words }
     }
 
+    /// A rule whose hole the other end's wall hides.
+    pub(super) fn hidden(walls: &Walls, rule: &RuleMatch) -> Self {
+        let words = format!(
+            "only the other end's wall hides that this {} rule allows",
+            rule.place.direction.word()
+        );
+        Self { words, ..Self::rule(walls, rule) }
+    }
+
     /// A workload that no policy closes.
     pub(super) fn unprotected(cluster: &OfflineCluster<'_>, namespace: &str, name: &str) -> Self {
         let mut objects = cluster.rendered().objects.iter();
@@ -69,6 +78,16 @@ impl Ledger {
         let flows = self.entries.entry(opening).or_default();
         let known = flows.entry(ends).or_default();
         *known = known.union(ports);
+    }
+
+    /// Whether a line is in it already.
+    pub(super) fn knows(&self, opening: &Opening) -> bool {
+        let mut known = self.entries.keys();
+        known.any(|one| {
+            one.location == opening.location
+                && one.object == opening.object
+                && one.words != opening.words
+        })
     }
 
     /// One for each line.

@@ -56,7 +56,7 @@ impl Member {
 /// Everybody.
 pub(super) struct Parties<'a> {
     contract: &'a Contract,
-    /// By pod; none for twins, which are alike to their originals, and for control clients.
+    /// By pod; none for twins, which are alike to their originals, and for the nodes' own clients.
     pub(super) members: Vec<Option<Member>>,
     pub(super) targets: Vec<Target>,
 }
@@ -75,8 +75,16 @@ impl<'a> Parties<'a> {
                     let owner = owners.get(namespace).copied().unwrap_or(Owner::Nobody);
                     (owner, format!("{namespace}/{}", pod.workload))
                 }
-                Role::OpenClient | Role::OpenSink => (Owner::Open, UNPROTECTED.to_string()),
-                Role::Twin { .. } | Role::Client => {
+                Role::OpenClient | Role::OpenSink | Role::NameServer | Role::Outside => {
+                    (Owner::Open, UNPROTECTED.to_string())
+                }
+                // It has no labels that anybody selects: what stands there besides is like it.
+                Role::Client => {
+                    let namespace = pod.name.namespace.as_str();
+                    let owner = owners.get(namespace).copied().unwrap_or(Owner::Nobody);
+                    (owner, format!("any other pod of {namespace}"))
+                }
+                Role::Twin { .. } | Role::NodeClient | Role::FarTwin { .. } => {
                     found.members.push(None);
                     continue;
                 }
@@ -151,9 +159,13 @@ fn owners(contract: &Contract) -> BTreeMap<&str, Owner> {
 fn target(contract: &Contract, pod: &Pod, owner: Owner) -> Target {
     let selects = |endpoint: &Endpoint| endpoint.selects(&pod.name.namespace, &pod.labels);
     let endpoints = || contract.endpoints.iter().filter(|(_, endpoint)| selects(endpoint));
-    let mut asked: BTreeSet<Port> = pod.listening().into_iter().collect();
+    let mut asked: BTreeSet<Port> = match pod.role {
+        // No cell is about our own clients.
+        Role::Client => BTreeSet::new(),
+        _ => pod.listening().into_iter().collect(),
+    };
     // Somebody else's pod is asked through its twin, which answers as all our agents do.
-    if !pod.agent && !pod.host_network {
+    if !pod.agent && !pod.host_network && pod.role != Role::Client {
         asked.extend(pod.declared.iter().map(|port| Port::udp(port.number)));
         asked.extend([Port::tcp(DECOY), Port::udp(DECOY)]);
     }
@@ -174,5 +186,6 @@ const fn protocol(transport: Transport) -> Protocol {
     match transport {
         Transport::Tcp => Protocol::Tcp,
         Transport::Udp => Protocol::Udp,
+        Transport::Sctp => Protocol::Sctp,
     }
 }

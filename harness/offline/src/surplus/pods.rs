@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ledger::{Ends, Ledger, Opening};
-use super::parties::{Owner, Parties, is_asked};
+use super::parties::{Owner, Parties, Target, is_asked};
 use crate::cluster::OfflineCluster;
 use crate::netpol::{Connection, Place, PortSet, Side};
 
 /// A client and a target that both were named so often are not looked at again: where
 /// everybody reaches everybody, pairs are as many as tenants times tenants.
-const PAIRS_MAX: usize = 16;
+pub(super) const PAIRS_MAX: usize = 16;
 
 /// Two stand for a group, so that there is one beside the pod at the other end.
 type Pair = [Option<usize>; 2];
@@ -31,8 +31,16 @@ pub(super) fn add(cluster: &OfflineCluster<'_>, parties: &Parties<'_>, ledger: &
     }
 }
 
-/// For each two groups of a connection two pods, with the ports that are left.
-fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize, PortSet)> {
+/// Two groups of a connection, and a pod of each.
+pub(super) struct Group<'a> {
+    pub(super) client: Owner,
+    pub(super) target: &'a Target,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// For each two groups of a connection two pods that stand for them.
+pub(super) fn groups<'a>(parties: &'a Parties<'_>, connection: &Connection) -> Vec<Group<'a>> {
     let mut clients: BTreeMap<Owner, Pair> = BTreeMap::new();
     let mut targets: BTreeMap<usize, Pair> = BTreeMap::new();
     if connection.ports.is_empty() {
@@ -52,20 +60,28 @@ fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize,
     for (number, called) in &targets {
         let target = &parties.targets[*number];
         for (client, calling) in &clients {
-            let is_tenants = |owner: Owner| matches!(owner, Owner::Tenant(_));
-            // What the platform's pods reach in a tenant is nothing that the contract speaks of.
-            if !is_tenants(*client) && (*client == Owner::Platform || !is_tenants(target.owner)) {
-                continue;
-            }
-            let left = connection.ports.difference(&parties.allowed(*client, target));
-            let is_said =
-                is_asked(*client, target.owner) && !left.intersection(&target.asked).is_empty();
-            if left.is_empty() || is_said {
-                continue;
-            }
             if let Some((from, to)) = apart(calling, called) {
-                found.push((from, to, left));
+                found.push(Group { client: *client, target, from, to });
             }
+        }
+    }
+    found
+}
+
+/// The groups of a connection with the ports that are left, but for what cells say.
+fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize, PortSet)> {
+    let is_tenants = |owner: Owner| matches!(owner, Owner::Tenant(_));
+    let mut found = Vec::new();
+    for Group { client, target, from, to } in groups(parties, connection) {
+        // What the platform's pods reach in a tenant is nothing that the contract speaks of.
+        if !is_tenants(client) && (client == Owner::Platform || !is_tenants(target.owner)) {
+            continue;
+        }
+        let left = connection.ports.difference(&parties.allowed(client, target));
+        let is_said =
+            is_asked(client, target.owner) && !left.intersection(&target.asked).is_empty();
+        if !left.is_empty() && !is_said {
+            found.push((from, to, left));
         }
     }
     found

@@ -47,7 +47,7 @@ pub(super) fn findings(layout: &Layout, rendered: &Rendered, contract: &Contract
         let policies = beside.filter(|policy| selects(policy, workload.labels.as_ref()));
         let policies: Vec<&Object> = policies.collect();
         if let Some(late) = late(&order, &workload, &policies) {
-            found.insert(key, finding(rendered, &workload, late));
+            found.insert(key, finding(rendered, &order, &workload, late));
         }
     }
     found.into_values().collect()
@@ -106,18 +106,29 @@ fn late<'a>(order: &Order, workload: &Workload<'_>, policies: &[&'a Object]) -> 
     })
 }
 
-fn finding(rendered: &Rendered, workload: &Workload<'_>, policy: &Object) -> Defect {
+fn finding(rendered: &Rendered, order: &Order, workload: &Workload<'_>, policy: &Object) -> Defect {
     let (what, wall) = (workload.object.label(), policy.label());
     let label = &workload.kustomization;
     let from_chart = workload.object.kind() == "HelmRelease"
         || workload.object.applied_by.starts_with("HelmRelease ");
     if policy.applied_by != *label {
         let by = &policy.applied_by;
-        let kustomization = Kustomization::all(rendered).find(|one| one.label() == *label);
-        let location = kustomization.map_or_else(
-            || workload.object.origin.clone(),
-            |one| rendered.locate(one.0, &["spec", "dependsOn"]),
-        );
+        let waits_at = |label: &str| {
+            let kustomization = Kustomization::all(rendered).find(|one| one.label() == *label);
+            kustomization.map_or_else(
+                || workload.object.origin.clone(),
+                |one| rendered.locate(one.0, &["spec", "dependsOn"]),
+            )
+        };
+        if order.is_before(label, by) {
+            let summary = format!(
+                "{by}, which applies {wall}, waits for {label}, which brings {what}, so its pods \
+                 run without a wall until they are ready; turn it round: take this away, and name \
+                 {by} in `spec.dependsOn` of {label}"
+            );
+            return defect(WORKLOAD_BEFORE_POLICY, label.clone(), waits_at(by), summary);
+        }
+        let location = waits_at(label);
         let summary = format!(
             "{label} brings {what} and does not wait for {by}, which applies {wall}, so its pods \
              may run before there is a wall; name it in `spec.dependsOn`"

@@ -35,6 +35,7 @@ fn flux(of_tenant: &str) -> String {
         one("tenant", of_tenant),
         one("walls", "prune: true"),
         one("between", "dependsOn: [{name: walls, namespace: f}]"),
+        one("late", "dependsOn: [{name: tenant}]"),
     ]
     .join("---\n")
 }
@@ -69,6 +70,13 @@ const DOES_NOT_WAIT: &str = "prune: true";
     POLICY,
     "walls",
     Some("workload-before-policy flux.yaml:5")
+)]
+#[case::the_wrong_way_round(
+    DOES_NOT_WAIT,
+    DEPLOYMENT,
+    POLICY,
+    "late",
+    Some("workload-before-policy flux.yaml:23")
 )]
 #[case::together(WAITS, DEPLOYMENT, POLICY, "tenant", Some("workload-before-policy p.yaml:1"))]
 #[case::release_together(WAITS, RELEASE, POLICY, "tenant", Some("workload-before-policy p.yaml:1"))]

@@ -3,7 +3,7 @@
 use super::paint::{Tone, tone_of_square, tone_of_word};
 use super::render::ConsoleOptions;
 use crate::fold::{Keep, fold_columns, fold_groups, fold_rows};
-use crate::matrix::{Column, Matrix};
+use crate::matrix::{Column, Fold, Matrix};
 use crate::square::{Square, Word};
 use crate::text::{cut, fit, pad, thousands, width};
 

@@ -33,7 +33,9 @@ pub(super) fn summary(
         let tone = if ending.leaks() == 0 { Tone::Good } else { Tone::Bad };
         let leaks = options.colour.paint(tone, &ending.bounds());
         let (cells, took) = (thousands(view.cells.len()), duration(ending.elapsed_ms));
-        lines.push(entry("cells", &format!("{cells} in {took}: {leaks}")));
+        let rate = ending.rate().map(|rate| format!(", {} probes/s", thousands(rate)));
+        let rate = rate.unwrap_or_default();
+        lines.push(entry("cells", &format!("{cells} in {took}: {leaks}{rate}")));
     }
     if view.is_offline() {
         lines.push(entry("proof", COMPUTED));

@@ -10,5 +10,5 @@ pub const SUMMARY_BYTES_MAX: usize = SUMMARY.bytes;
 /// The summary in Markdown. Whole sections are left out at the end where it would grow too
 /// large, and it says so.
 pub fn summary(events: &[Event]) -> String {
-    compose(events, &SUMMARY)
+    compose(&[events], &SUMMARY)
 }

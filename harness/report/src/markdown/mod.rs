@@ -3,6 +3,6 @@
 mod run;
 mod text;
 
-pub use run::{COMMENT_BYTES_MAX, render};
+pub use run::{COMMENT_BYTES_MAX, render, render_all};
 pub(crate) use run::{SUMMARY, compose, join, place, short};
-pub(crate) use text::details;
+pub(crate) use text::{code, details, escape, row};

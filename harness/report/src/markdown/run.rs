@@ -5,9 +5,11 @@ use partywall_core::event::{Defect, Event, NotJudged};
 use super::text::{code, details, escape, row};
 use crate::failures::{Failure, defect_place, defects_by_kind, failures};
 use crate::fold::{Keep, fold_columns, fold_groups, fold_rows};
-use crate::matrix::{Matrix, matrices};
+use crate::layers::Layers;
+use crate::matrix::{Fold, Matrix};
 use crate::not_judged::{by_reason, title};
 use crate::outcome::outcome;
+use crate::scene::{Scene, Topic};
 use crate::square::{Square, Word};
 use crate::text::{clean, counted, cut, duration};
 use crate::view::{COMPUTED, RunView};
@@ -28,6 +30,11 @@ const COMMENT: Limits = Limits { bytes: COMMENT_BYTES_MAX, failures: 12 };
 /// A step summary.
 pub(crate) const SUMMARY: Limits = Limits { bytes: 1_000_000, failures: 50 };
 
+/// What the marks of a square mean.
+const MARKS: &str = "contract, files, cluster; ○ open or allowed · ■ shut or denied · ◐ some of \
+                     each · ✓ kept · ✗ broken · ~ left to the implementation · ? not known · · not \
+                     asked; ≠ files and cluster contradict each other";
+
 /// Room for the words that say that something was left out.
 const NOTE_BYTES: usize = 200;
 const TEXT_MAX: usize = 600;
@@ -42,13 +49,20 @@ const KEEP_COLUMNS: Keep = Keep { well_max: 8, problem_max: 20 };
 /// The run for a comment on a pull request. Whole sections are left out at the end where it
 /// would grow too large, and it says so.
 pub fn render(events: &[Event]) -> String {
-    compose(events, &COMMENT)
+    compose(&[events], &COMMENT)
+}
+
+/// The same of several streams over one layout: what a cluster says beside what the files say.
+pub fn render_all(streams: &[&[Event]]) -> String {
+    compose(streams, &COMMENT)
 }
 
 /// The run within these limits.
-pub(crate) fn compose(events: &[Event], limits: &Limits) -> String {
-    let view = RunView::of(events);
-    let mut sections = vec![head(events, &view)];
+pub(crate) fn compose(streams: &[&[Event]], limits: &Limits) -> String {
+    let scene = Scene::of(streams);
+    let events = scene.of_claims();
+    let view = RunView::of(&events);
+    let mut sections = vec![head(&events, &view)];
     let kinds = defects_by_kind(&view);
     let shown: Vec<Part> =
         kinds.iter().take(limits.failures).filter_map(|kind| defect_part(kind)).collect();
@@ -59,9 +73,9 @@ pub(crate) fn compose(events: &[Event], limits: &Limits) -> String {
     sections.extend(parts(&shown));
     sections.push(rest(failures.len(), "more trial", limits, &view));
     sections.push(not_judged(&view, limits));
-    let matrices = matrices(&view);
-    sections.extend(matrices.iter().map(matrix_section));
-    sections.push(legend(&matrices, view.is_offline()));
+    let topics = scene.topics();
+    sections.extend(topics.iter().map(|topic| matrix_section(&topic.matrix)));
+    sections.push(legend(&topics, view.is_offline()));
     sections.push(ignored(&view, limits));
     join(sections, limits.bytes, view.whole())
 }
@@ -231,7 +245,7 @@ pub(crate) fn short(text: &str) -> String {
     escape(&cut(&clean(text), TEXT_MAX))
 }
 
-fn matrix_section(whole: &Matrix) -> String {
+fn matrix_section(whole: &Matrix<Layers>) -> String {
     let mut matrix = fold_rows(whole, KEEP_ROWS);
     if matrix.columns.len() > COLUMNS_MAX {
         matrix = fold_columns(&fold_groups(&matrix), KEEP_COLUMNS);
@@ -255,28 +269,33 @@ fn matrix_section(whole: &Matrix) -> String {
 }
 
 /// `ok 270 · LEAK 2`, for a matrix that is folded.
-fn total(matrix: &Matrix) -> String {
-    let total = matrix.total();
+fn total(matrix: &Matrix<Layers>) -> String {
+    let total = matrix.total().square();
     let count = |word: Word| format!("{} {}", word.text(), total.count(word));
     total.words().into_iter().map(count).collect::<Vec<_>>().join(" · ")
 }
 
-fn square(square: &Square) -> String {
-    let text = square.to_string();
-    if square.is_problem() { format!("**{text}**") } else { text }
+/// Contract, files and cluster by their marks, then the word: `■■■ ok 24`.
+fn square(layers: &Layers) -> String {
+    if layers.place.is_none() {
+        return layers.text();
+    }
+    let text = format!("{} {}", layers.marks(), layers.text());
+    if layers.is_problem() { format!("**{text}**") } else { text }
 }
 
-fn legend(matrices: &[Matrix], is_offline: bool) -> String {
+fn legend(topics: &[Topic], is_offline: bool) -> String {
     let mut total = Square::default();
-    for matrix in matrices {
-        total.add(&matrix.total());
+    for topic in topics {
+        total.add(&topic.matrix.total().square());
     }
     let entry = |word: Word| format!("{} {}", word.text(), word.meaning(is_offline));
     let entries: Vec<String> = total.words().into_iter().map(entry).collect();
     if entries.is_empty() {
         String::new()
     } else {
-        format!("<sub>{}</sub>\n", entries.join(" · "))
+        let entries = entries.join(" · ");
+        format!("<sub>{entries}</sub>\n\n<sub>Marks: {MARKS}</sub>\n")
     }
 }
 

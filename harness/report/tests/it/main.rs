@@ -8,5 +8,7 @@ mod event_files;
 mod formats;
 mod large;
 mod offline;
+mod page;
+mod picture;
 mod reports;
 mod sample;

@@ -1,7 +1,7 @@
 //! What every report makes of the same run.
 
 use partywall_report::console::{Colour, ConsoleOptions};
-use partywall_report::{account, console, github, html, junit};
+use partywall_report::{account, console, github, junit};
 use quick_junit::Report;
 
 use crate::sample;
@@ -84,9 +84,4 @@ fn summary_of_a_red_run() {
 #[test]
 fn annotations_of_a_red_run() {
     insta::assert_snapshot!(github::annotations(&sample::red()));
-}
-
-#[test]
-fn page_of_a_red_run() {
-    insta::assert_snapshot!(html::render(&sample::red()).unwrap());
 }

@@ -77,6 +77,7 @@ impl Builder {
                 from,
                 expect: expect.to_string(),
                 controls: controls(scenario, &verdict),
+                evidence: None,
                 verdict,
             }));
         }

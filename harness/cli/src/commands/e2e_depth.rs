@@ -1,0 +1,89 @@
+//! The phases of `partywall e2e` that go beyond one run of the claims: two nodes, generated
+//! mutants, the exposure meter.
+
+use std::path::PathBuf;
+
+use partywall_core::Exit;
+
+use super::watch::watch_phase;
+use super::{agree, down, mutants, mutate, test, up};
+use crate::args::{
+    Agree, E2e, FilesArgs, ImageSource, IpFamilyChoice, LayoutArgs, LiveMutants, Mutants, Mutate,
+    MutateFormat, Name, Test, Up,
+};
+use crate::failure::Failure;
+use crate::paths;
+use crate::watch::Trial;
+
+/// The generated mutants that each run puts to the cluster too; `make mutate` takes all.
+const OPERATOR: &str = "policy-removed/customer-a";
+/// The layout whose order leaves a window.
+const BESIDE: &str = "fixtures/layouts/policies-beside-workloads";
+/// The fixtures' mutants that only two nodes can tell.
+const OF_TWO_NODES: &str = "28-";
+
+/// Mutants generated from the reference layout: some of them, by the files and on the cluster.
+pub fn generated_mutants(arguments: &E2e) -> Result<Exit, Failure> {
+    mutate::mutate(&Mutate {
+        files: FilesArgs { path: None, keys: None, entry: None, no_cache: false },
+        name: arguments.name.clone(),
+        live: Some(LiveMutants::All),
+        offline: false,
+        operator: Some(OPERATOR.to_string()),
+        scenarios: None,
+        list: false,
+        verbose: false,
+        reports: arguments.reports.join("mutate"),
+        format: MutateFormat::Console,
+    })
+}
+
+/// The exposure meter: policies taken away and put back, and a tenant's birth, in a layout whose
+/// order leaves no window and in one whose order does.
+pub fn exposure(arguments: &E2e) -> Result<Exit, Failure> {
+    let reports = arguments.reports.join("watch");
+    let reference = [Trial::PolicyRemoved, Trial::TenantBorn];
+    let exit = watch_phase(&arguments.name, None, &reference, reports.join("reference"))?;
+    let beside = paths::root().join(BESIDE);
+    let born = [Trial::TenantBorn];
+    Ok(exit.and(watch_phase(&arguments.name, Some(beside), &born, reports.join("beside"))?))
+}
+
+/// Isolation once more with the tenants on two nodes, in a session of its own.
+pub fn two_nodes(arguments: &E2e) -> Result<Exit, Failure> {
+    let name = Name { session: format!("{}-two", arguments.name.session) };
+    let result = on_two_nodes(&name, arguments.reports.join("two-nodes"));
+    let removed = down::down(&name);
+    Ok(result?.and(removed?))
+}
+
+fn on_two_nodes(name: &Name, reports: PathBuf) -> Result<Exit, Failure> {
+    let reference = || LayoutArgs { layout: None, keys: None };
+    let mut exit = up::up(&Up {
+        name: name.clone(),
+        layout: reference(),
+        nodes: 2,
+        images: ImageSource::Bundle,
+        ip_family: IpFamilyChoice::Ipv4,
+        registry_mirror: None,
+    })?;
+    exit = exit.and(test::test(&Test {
+        filter: None,
+        name: name.clone(),
+        layout: reference(),
+        scenarios: None,
+        list: false,
+        reports: reports.clone(),
+    })?);
+    if exit != Exit::Holds {
+        return Ok(exit);
+    }
+    let agree = Agree { filter: None, name: name.clone(), all: false, ledger: None, layout: None };
+    exit = exit.and(agree::agree(&agree)?);
+    Ok(exit.and(mutants::mutants(&Mutants {
+        filter: Some(OF_TWO_NODES.to_string()),
+        name: name.clone(),
+        mutants: None,
+        reports: reports.join("mutants"),
+    })?))
+}

@@ -1,0 +1,64 @@
+//! The experiments that there are.
+
+use clap::ValueEnum;
+
+/// An experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Trial {
+    /// A tenant's policies are taken away by a commit, and put back by another
+    PolicyRemoved,
+    /// A tenant's policies are put up by a commit where there were none
+    PolicyAdded,
+    /// One policy of a tenant is widened to let everything through, and narrowed again
+    PolicyWidened,
+    /// Every policy of a tenant gets another name and says the same
+    PolicyRenamed,
+    /// A tenant's namespace, policies and workloads arrive in one commit
+    TenantBorn,
+    /// A tenant's namespace, policies and workloads go in one commit
+    TenantLeaving,
+    /// A tenant's workloads go in one commit, its namespace and policies in the next
+    TenantLeavingInSteps,
+    /// kustomize-controller dies while it takes up a commit that renames policies
+    ControllerRestart,
+    /// The network plugin's agents die and come back
+    NetworkPluginRestart,
+    /// A tenant's policies are deleted by hand, until Flux puts them back
+    Drift,
+    /// Connections that stand when a tenant's policies are put up
+    Established,
+}
+
+impl Trial {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
+    }
+
+    /// What it does, in one sentence.
+    pub fn summary(self) -> String {
+        let help =
+            self.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+        help.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_experiment_has_a_name_of_its_own_and_says_what_it_does() {
+        let all = Trial::value_variants();
+        let names: BTreeSet<String> = all.iter().map(|trial| trial.name()).collect();
+        assert_eq!(names.len(), all.len());
+        assert!(names.contains("policy-removed") && names.contains("tenant-leaving-in-steps"));
+        for trial in all {
+            let summary = trial.summary();
+            assert!(summary.split_whitespace().count() > 4, "{summary}");
+            assert_eq!(Trial::from_str(&trial.name(), false), Ok(*trial));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The layout as it was, whatever became of an experiment.
+
+use std::time::Duration;
+
+use partywall_live::Session;
+use partywall_live::watch::Site;
+
+use crate::failure::Failure;
+use crate::session_deploy::{self, is_reconciled, mark_reconciled, unmark_reconciled};
+
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// Whether the session holds the layout as it is.
+pub fn is_whole(session: &Session) -> bool {
+    is_reconciled(session)
+}
+
+/// Remember that the session is about to hold something else, should this process end here.
+pub fn mark_changed(session: &Session) -> Result<(), Failure> {
+    unmark_reconciled(session)
+}
+
+/// Remember that the session holds the layout again.
+pub fn mark_whole(session: &Session) -> Result<(), Failure> {
+    session_deploy::mark_whole(session)
+}
+
+/// Put the layout back.
+pub async fn restore(site: &mut Site) -> Result<(), Failure> {
+    unmark_reconciled(site.session())?;
+    let report = site.restore(LIMIT).await.map_err(Failure::environment)?;
+    mark_reconciled(site.session(), &report)?;
+    match report.failures().next() {
+        _ if report.timed_out => Err(not_ready("it took too long")),
+        Some(object) => Err(not_ready(&object.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn not_ready(detail: &str) -> Failure {
+    Failure::environment(format!("the layout does not become ready again: {detail}"))
+}

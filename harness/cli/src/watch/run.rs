@@ -1,0 +1,257 @@
+//! One experiment after another.
+
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
+
+use partywall_core::event::{Event, Experiment};
+use partywall_core::exposure::{EdgeRecord, Expectation, Judgement, edges, exposure, judge};
+use partywall_core::{Cluster, Deadline, Exit};
+use partywall_live::LiveCluster;
+use partywall_live::wait::{Poll, Wait, until};
+use partywall_live::watch::{Followed, MeterSettings, Site};
+use partywall_offline::change::{self, Change, ChangeError};
+
+use super::acts::act;
+use super::measure::{Times, data_plane};
+use super::plan::Trial;
+use super::stage::{Scene, Stage};
+use crate::failure::Failure;
+use crate::print;
+
+const PREPARE: Deadline = Deadline(Duration::from_secs(120));
+const FOLLOW: Duration = Duration::from_secs(150);
+/// How long a probe is waited for: on a pod network of one machine an answer takes a millisecond,
+/// and a connection is asked for a second time after one second, which would tell of that moment.
+const TIMEOUT: Duration = Duration::from_millis(800);
+
+/// What is done under the meter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// An experiment.
+    Trial(Trial),
+    /// Somebody's own command, which must open nothing.
+    Command(String),
+}
+
+impl Act {
+    fn name(&self) -> String {
+        match self {
+            Self::Trial(trial) => trial.name(),
+            Self::Command(_) => "while".to_string(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Self::Trial(trial) => trial.summary(),
+            Self::Command(command) => format!("`{command}` runs"),
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is done, in this order.
+    pub acts: Vec<Act>,
+    /// Probes a second and edge.
+    pub per_second: u32,
+    /// How often each is done.
+    pub repeat: usize,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Experiments and distributions.
+    pub events: Vec<Event>,
+    /// The worst.
+    pub exit: Option<Exit>,
+    /// Whether too little is known of any experiment.
+    pub is_undetermined: bool,
+}
+
+/// Does every experiment. The session holds whatever the last one left: the caller restores it.
+pub async fn run(
+    request: &Request,
+    site: &mut Site,
+    scene: &Scene,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let plugin = site.network_plugin().await.map_err(Failure::environment)?;
+    let plugin = plugin.map_or_else(|| "an unknown network plugin".to_string(), |found| found.name);
+    let mut times = Times::default();
+    let mut before = None;
+    for act in &request.acts {
+        for round in 1..=request.repeat {
+            if let Some(before) = before {
+                ports_given_anew(before).await?;
+            }
+            print::note(&format!("{} ({round} of {})", act.name(), request.repeat));
+            let runner = Runner { request, scene, plugin: &plugin };
+            let (experiment, judgement) = runner.one(act, site).await?;
+            before = Some(span_of_ports());
+            times.note(&experiment);
+            outcome.note(experiment, &judgement);
+        }
+    }
+    outcome.events.extend(times.distributions(&plugin).into_iter().map(Event::Measured));
+    Ok(())
+}
+
+/// Agents give out UDP's source ports by the clock: each span of time has ports of its own.
+const SPAN_S: u64 = 10;
+
+fn span_of_ports() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs() / SPAN_S
+}
+
+/// Waits until the ports of the last experiment are not given out any more: a node remembers them,
+/// and lets a packet from one of them pass whatever policies there are.
+async fn ports_given_anew(before: u64) -> Result<(), Failure> {
+    let wait = Wait::seconds(SPAN_S + 1).every(Duration::from_millis(100));
+    let waited = until::<(), Infallible, _, _>("other source ports", wait, || {
+        std::future::ready(match span_of_ports() == before {
+            true => Poll::not_yet("they are those of the last experiment"),
+            false => Poll::Ready(()),
+        })
+    });
+    waited.await.map_err(Failure::environment)
+}
+
+impl Outcome {
+    fn note(&mut self, experiment: Experiment, judgement: &Judgement) {
+        let exit = match judgement {
+            Judgement::Holds => Exit::Holds,
+            Judgement::Violated(_) => Exit::Violated,
+            Judgement::Undetermined(reason) => {
+                print::note(&format!("  undetermined: {reason}"));
+                self.is_undetermined = true;
+                Exit::Undetermined
+            }
+        };
+        self.exit = Some(self.exit.map_or(exit, |worst| worst.and(exit)));
+        self.events.push(Event::ExperimentFinished(experiment));
+    }
+}
+
+struct Runner<'a> {
+    request: &'a Request,
+    scene: &'a Scene,
+    plugin: &'a str,
+}
+
+impl Runner<'_> {
+    async fn one(&self, doing: &Act, site: &mut Site) -> Result<(Experiment, Judgement), Failure> {
+        self.set_up(doing, site).await?;
+        // The canary bites here, before anything is believed.
+        let cluster = LiveCluster::attach(site.session().clone()).await?;
+        let inventory = cluster.prepare(&self.scene.project.contract, PREPARE).await?;
+        let settings = MeterSettings { per_second: self.request.per_second, timeout: TIMEOUT };
+        let mut stage = match doing {
+            Act::Trial(Trial::TenantBorn) => {
+                Stage::begin_with(site, self.scene, inventory, settings, Vec::new()).await?
+            }
+            Act::Trial(Trial::Established) => {
+                let contract = &self.scene.project.contract;
+                let around = edges(contract, &inventory, &self.scene.subject);
+                let steady =
+                    around.iter().cloned().map(partywall_core::exposure::Edge::established);
+                let all = steady.chain(around.iter().cloned()).collect();
+                Stage::begin_with(site, self.scene, inventory, settings, all).await?
+            }
+            _ => Stage::begin(site, self.scene, inventory, settings).await?,
+        };
+        let expectation = match doing {
+            Act::Trial(trial @ (Trial::TenantBorn | Trial::PolicyAdded | Trial::Established)) => {
+                act(*trial, &mut stage).await?
+            }
+            Act::Trial(trial) => {
+                stage.as_contracted("before anything changes").await;
+                act(*trial, &mut stage).await?
+            }
+            Act::Command(command) => {
+                stage.as_contracted("before anything changes").await;
+                super::acts::run_command(command, &mut stage).await?
+            }
+        };
+        let told = self.finish(doing, stage, &expectation).await;
+        cluster.conclude(PREPARE).await?;
+        Ok(told)
+    }
+
+    /// The layout that the experiment begins with, where it is not the layout itself.
+    async fn set_up(&self, doing: &Act, site: &mut Site) -> Result<(), Failure> {
+        let (ground, subject) = (self.scene.ground(), &self.scene.subject);
+        let namespaces = self.scene.namespaces();
+        match doing {
+            Act::Trial(Trial::PolicyAdded | Trial::Established) => {
+                begin_without(site, change::without_policies(&ground, subject)).await
+            }
+            Act::Trial(Trial::TenantBorn) => {
+                // In one commit, the rights of the tenant's account may go before its objects.
+                begin_without(site, change::without_kustomizations(&ground, subject)).await?;
+                site.empty(&namespaces, FOLLOW).await;
+                begin_without(site, change::without_tenant(&ground, subject)).await?;
+                match site.gone(&namespaces, FOLLOW).await {
+                    Followed::Applied => Ok(()),
+                    Followed::NotInTime(last) => Err(Failure::environment(last)),
+                }
+            }
+            _ if super::restore::is_whole(site.session()) => Ok(()),
+            _ => super::restore::restore(site).await,
+        }
+    }
+
+    async fn finish(
+        &self,
+        doing: &Act,
+        stage: Stage<'_>,
+        expectation: &Expectation,
+    ) -> (Experiment, Judgement) {
+        let elapsed_us = stage.now_us();
+        let (period_us, moments) = (stage.settings.period_us(), stage.moments.clone());
+        let commit = stage.commit.clone();
+        let records: Vec<EdgeRecord> = stage.meter.finish().await;
+        let edges: Vec<_> = records.iter().map(|record| exposure(record, period_us)).collect();
+        let mut all = moments.all();
+        all.retain(|moment| moment.at_us <= elapsed_us);
+        all.extend(data_plane(&edges));
+        all.sort_by_key(|moment| (moment.at_us, moment.kind));
+        let mut experiment = Experiment {
+            name: doing.name(),
+            summary: format!("{}: {}", self.scene.subject, doing.summary()),
+            layout: self.scene.project.directory.display().to_string(),
+            commit,
+            network_plugin: self.plugin.to_string(),
+            rate_per_second: self.request.per_second,
+            elapsed_us,
+            moments: all,
+            edges,
+            finding: None,
+        };
+        let judgement = judge(&experiment, expectation);
+        if let Judgement::Violated(defect) = &judgement {
+            experiment.finding = Some((**defect).clone());
+        }
+        (experiment, judgement)
+    }
+}
+
+/// Lets the session hold a changed layout before anything is measured.
+async fn begin_without(
+    site: &mut Site,
+    change: Result<Change, ChangeError>,
+) -> Result<(), Failure> {
+    let change = change.map_err(Failure::usage)?;
+    super::restore::mark_changed(site.session())?;
+    let pushed = site.push(&change.files).await.map_err(Failure::environment)?;
+    site.trigger().await.map_err(Failure::environment)?;
+    match site.follow(&pushed, FOLLOW).await {
+        Followed::Applied => Ok(()),
+        Followed::NotInTime(last) => Err(Failure::environment(format!(
+            "Flux did not apply the commit that the experiment begins with: {last}"
+        ))),
+    }
+}

@@ -1,0 +1,17 @@
+//! The exposure meter, as far as it is pure: which edges to probe, what their probes say of time,
+//! and what that means.
+//!
+//! ```text
+//! contract + inventory ─► edges ─► (the meter) ─► probes ─► intervals ─► EdgeExposure ─► judge
+//! ```
+
+mod edges;
+mod intervals;
+mod judge;
+
+pub use edges::{Edge, edges, edges_from, edges_to};
+pub use intervals::{EdgeRecord, Told, exposure};
+pub use judge::{Expectation, Finding, Judgement, Window, judge, windows};
+
+#[cfg(test)]
+mod tests;

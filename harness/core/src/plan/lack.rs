@@ -1,0 +1,117 @@
+//! Trials that cannot be asked where the pods stand. They are listed as ignored with the reason,
+//! and never count as holding.
+
+use super::trial::Trial;
+use crate::contract::Contract;
+use crate::inventory::{Inventory, Lacks};
+use crate::port::Transport;
+use crate::probe::DnsAsk;
+use crate::scenario::{Family, Party, Question, Reach};
+
+/// Why a trial cannot be asked here; `None` where it can.
+pub fn lack(trial: &Trial, contract: &Contract, inventory: &Inventory) -> Option<String> {
+    let lacks = &inventory.lacks;
+    match &trial.scenario.probe {
+        Question::Reach(reach) => lack_of_reach(reach, inventory),
+        Question::Dns(dns) if dns.ask == DnsAsk::Tunnel => lacks.name_zone.clone(),
+        // Every attempt is made at somebody.
+        Question::Attempt(_) if contract.tenants.len() < 2 => {
+            Some("not asked: the tenant has no neighbour".to_string())
+        }
+        _ => None,
+    }
+}
+
+fn lack_of_reach(reach: &Reach, inventory: &Inventory) -> Option<String> {
+    let Lacks { sctp, outside, ipv6, .. } = &inventory.lacks;
+    if reach.family == Family::Ipv6 && ipv6.is_some() {
+        return ipv6.clone();
+    }
+    let is_outside = matches!(reach.to, Party::Metadata | Party::Outside | Party::NameServers);
+    if is_outside && inventory.outside.is_empty() {
+        let unknown = || "no address outside of the cluster is known here".to_string();
+        return Some(outside.clone().unwrap_or_else(unknown));
+    }
+    let over_sctp_alone = reach.transports.iter().all(|one| *one == Transport::Sctp);
+    sctp.clone().filter(|_| over_sctp_alone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Backend;
+    use crate::contract::Contract;
+    use crate::inventory::stand_ins;
+    use crate::plan::trials;
+    use crate::scenario::load_scenario;
+    use rstest::rstest;
+
+    const CONTRACT: &str = "\
+apiVersion: partywall.dev/v1alpha1
+kind: Contract
+tenants: [{name: a, namespaces: [a], org: a}]
+platform: []
+endpoints: {}
+flows: []
+";
+
+    fn contract(text: &str) -> Contract {
+        Contract::load("partywall.yaml", text).unwrap()
+    }
+
+    fn trial(probe: &str, expect: &str) -> Trial {
+        let text = format!(
+            "claim: x\nbecause: y\nfor: each-tenant\nprobe: {{{probe}}}\nexpect: {expect}\n\
+             controls: [client-reaches-allowed, allowed-client-reaches, receipt]\n"
+        );
+        let scenario = load_scenario("world/x.yaml", &text).unwrap();
+        trials(Backend::Kind, &[scenario], &contract(CONTRACT)).remove(0)
+    }
+
+    #[test]
+    fn a_tenant_without_a_neighbour_attempts_nothing() {
+        let trial = trial("attempt: {objects: [neighbour-host]}", "recorded");
+        let alone = "not asked: the tenant has no neighbour";
+        let inventory = Inventory::default();
+        assert_eq!(lack(&trial, &contract(CONTRACT), &inventory).as_deref(), Some(alone));
+        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
+        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
+        assert_eq!(lack(&trial, &contract(&two), &inventory), None);
+    }
+
+    fn lacking() -> Inventory {
+        let why = |what: &str| Some(format!("no {what}"));
+        let lacks = Lacks {
+            sctp: why("SCTP"),
+            ipv6: why("IPv6"),
+            outside: why("addresses"),
+            name_zone: why("zone"),
+        };
+        Inventory { lacks, ..Inventory::default() }
+    }
+
+    const SCTP: &str = "reach: {from: \"{tenant}\", to: open, transports: [SCTP]}";
+    const IPV6: &str = "reach: {from: \"{tenant}\", to: open, family: ipv6}";
+    const BOTH: &str = "reach: {from: \"{tenant}\", to: open, transports: [TCP, SCTP]}";
+    const METADATA: &str = "reach: {from: \"{tenant}\", to: metadata}";
+    const NAMES: &str = "reach: {from: \"{tenant}\", to: name-servers}";
+
+    #[rstest]
+    #[case(SCTP, "denied", Some("no SCTP"))]
+    #[case(BOTH, "denied", None)]
+    #[case(IPV6, "denied", Some("no IPv6"))]
+    #[case(METADATA, "denied", Some("no addresses"))]
+    #[case(NAMES, "denied", Some("no addresses"))]
+    #[case("dns: {ask: tunnel}", "recorded", Some("no zone"))]
+    #[case("dns: {ask: other-names}", "recorded", None)]
+    fn what_cannot_be_asked_says_why(
+        #[case] probe: &str,
+        #[case] expect: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let trial = trial(probe, expect);
+        assert_eq!(lack(&trial, &contract(CONTRACT), &lacking()).as_deref(), expected);
+        let whole = Inventory { outside: stand_ins(&[], true, true), ..Inventory::default() };
+        assert_eq!(lack(&trial, &contract(CONTRACT), &whole), None);
+    }
+}

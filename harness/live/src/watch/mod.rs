@@ -1,0 +1,32 @@
+//! The exposure meter: many probes a second over a few edges while something changes, and the
+//! moments at which the parts of the cluster turned.
+//!
+//! ```text
+//! edges ─► pacer (one a client: an exec stream, probes at a steady rate) ─┐
+//!      └─► tallier (one a server: what reached it, every half second) ────┼─► record ─► EdgeRecord
+//! kube watches ─► moments                                     commit, hand ┘
+//! ```
+//!
+//! It judges nothing. A probe whose fate is not known at both ends is unknown, never closed.
+
+mod clock;
+mod follow;
+mod hand;
+mod meter;
+mod moments;
+mod newborn;
+mod pacer;
+mod plugin;
+mod record;
+mod site;
+mod tallier;
+
+pub use follow::Followed;
+pub use hand::HandError;
+pub use meter::{Meter, MeterSettings};
+pub use moments::Moments;
+pub use newborn::Newborn;
+pub use pacer::pace_prefix;
+pub use plugin::Plugin;
+pub use record::Record;
+pub use site::{Site, SiteError};

@@ -1,0 +1,108 @@
+//! Lists in YAML text: the item that is about one tenant, repeated for each of many.
+//!
+//! Text and not documents, because comments and lists inside of texts (a file in a ConfigMap) are
+//! part of a layout too.
+
+/// Whether a text names a tenant: `tenant-customer-a` and `customer-a.example` do, `customer-ab`
+/// does not.
+pub(super) fn names(text: &str, tenant: &str) -> bool {
+    places(text, tenant).next().is_some()
+}
+
+/// The text with one tenant's name in the place of another's.
+pub(super) fn renamed(text: &str, from: &str, to: &str) -> String {
+    let mut new = String::with_capacity(text.len());
+    let mut end = 0;
+    for place in places(text, from) {
+        new.push_str(&text[end..place]);
+        new.push_str(to);
+        end = place + from.len();
+    }
+    new.push_str(&text[end..]);
+    new
+}
+
+fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+    text.match_indices(name).map(|(place, _)| place).filter(move |place| {
+        let belongs = |found: char| found.is_ascii_alphanumeric();
+        let (before, after) = (&text[..*place], &text[*place + name.len()..]);
+        let goes_on = after.starts_with(|found: char| belongs(found) || found == '-');
+        !before.ends_with(belongs) && !goes_on
+    })
+}
+
+/// The text with every item about `template` repeated by `copies`, and without the items that are
+/// about `others`. An item that holds several tenants is looked into.
+pub(super) fn repeated(
+    text: &str,
+    template: &str,
+    others: &[&str],
+    copies: &dyn Fn(&str) -> Vec<String>,
+) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut new = String::with_capacity(text.len());
+    let mut place = 0;
+    while let Some(line) = lines.get(place) {
+        let end = end_of_item(&lines, place);
+        let item = lines[place..end].concat();
+        let of_others = others.iter().any(|other| names(&item, other));
+        match (names(&item, template), of_others) {
+            (true, false) if end > place => {
+                copies(&item).iter().for_each(|copy| new.push_str(copy));
+                place = end;
+            }
+            (false, true) if end > place => place = end,
+            _ => {
+                new.push_str(line);
+                place += 1;
+            }
+        }
+    }
+    new
+}
+
+/// Where the list item that begins at a line ends; the line itself where none begins.
+fn end_of_item(lines: &[&str], start: usize) -> usize {
+    let line = lines[start];
+    if !line.trim_start().starts_with("- ") {
+        return start;
+    }
+    let depth = indent(line);
+    let is_within = |line: &&&str| indent(line) > depth && !line.trim().is_empty();
+    start + 1 + lines[start + 1..].iter().take_while(is_within).count()
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn twice(item: &str) -> Vec<String> {
+        ["t-1", "t-2"].map(|name| renamed(item, "a", name)).to_vec()
+    }
+
+    #[rstest]
+    #[case::one_line("resources:\n  - x\n  - a\n  - b\n", "resources:\n  - x\n  - t-1\n  - t-2\n")]
+    #[case::several_lines(
+        "- name: a\n  org: a\n- name: b\n  org: b\n# end\n",
+        "- name: t-1\n  org: t-1\n- name: t-2\n  org: t-2\n# end\n"
+    )]
+    #[case::in_a_list_of_all("- all:\n    - a\n    - b\n", "- all:\n    - t-1\n    - t-2\n")]
+    #[case::no_item("name: a\n", "name: a\n")]
+    fn repeats_the_item_of_the_template(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(repeated(text, "a", &["b"], &twice), expected);
+    }
+
+    #[test]
+    fn a_name_is_more_than_its_letters() {
+        let text = "customer-a tenant-customer-a customer-a.example customer-ab customer-a-b";
+        let expected = "t-1 tenant-t-1 t-1.example customer-ab customer-a-b";
+        assert_eq!(renamed(text, "customer-a", "t-1"), expected);
+        assert!(!names("customer-ab", "customer-a"));
+    }
+}
