@@ -13,6 +13,7 @@ mod blind;
 mod controller_labels;
 mod doors;
 mod explain;
+mod facts;
 mod reach;
 mod standing;
 #[cfg(test)]

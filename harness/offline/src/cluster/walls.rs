@@ -5,16 +5,17 @@ use std::net::IpAddr;
 
 use partywall_core::event::{Blame, Defect};
 use partywall_core::inventory::{OPEN_NAMESPACE, PodName};
-use partywall_core::port::{Port, Transport};
+use partywall_core::port::Port;
 use partywall_core::source::SourceLocation;
 
 use super::blind::{Blind, blinds};
 use super::explain::{ExplainedLine, ExplainedSide};
+use super::facts::{address, namespaces, pod_facts, protocol};
 use super::standing::Standing;
 use super::workload::StandingPod;
 use crate::netpol::{
-    self, Address, ContainerPort, Decision, Isolation, Labels, NAMESPACE_NAME_LABEL,
-    NamespaceFacts, Peer, PodFacts, Policies, Protocol, Requirement, RuleMatch, Selector, Side,
+    self, Address, Decision, Isolation, Labels, NAMESPACE_NAME_LABEL, Peer, PodFacts, Policies,
+    Requirement, RuleMatch, Selector, Side,
 };
 use crate::render::{Object, Rendered};
 
@@ -480,50 +481,4 @@ fn refused(rendered: &Rendered, objects: &[&Object], policies: &Policies) -> Vec
         })
     });
     defects.collect()
-}
-
-fn namespaces(rendered: &Rendered, standing: &Standing) -> Vec<NamespaceFacts> {
-    let facts = |object: &Object| NamespaceFacts {
-        name: object.name().to_string(),
-        labels: object.labels(),
-    };
-    let around = standing.namespaces.iter();
-    let around =
-        around.map(|(name, labels)| NamespaceFacts { name: name.clone(), labels: labels.clone() });
-    // What the files say of a namespace comes last, and counts.
-    around.chain(rendered.of_kind("Namespace").map(facts)).collect()
-}
-
-fn pod_facts(standing: &StandingPod) -> PodFacts {
-    let pod = &standing.pod;
-    let name_of = |port: &Port| {
-        let named = standing.names.iter().find(|(_, named)| *named == port);
-        named.map(|(name, _)| name.clone())
-    };
-    let port = |port: &Port| ContainerPort {
-        name: name_of(port),
-        number: port.number,
-        protocol: protocol(port.transport),
-    };
-    PodFacts {
-        namespace: pod.name.namespace.clone(),
-        name: pod.name.name.clone(),
-        labels: pod.labels.clone(),
-        ports: pod.declared.iter().map(port).collect(),
-        host_network: pod.host_network,
-        address: address(&pod.address),
-    }
-}
-
-/// Offline an address is a name, and only known to be private.
-fn address(text: &str) -> Address {
-    text.parse().map_or(Address::Private, |address| Address::Known(vec![address]))
-}
-
-const fn protocol(transport: Transport) -> Protocol {
-    match transport {
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Udp => Protocol::Udp,
-        Transport::Sctp => Protocol::Sctp,
-    }
 }
