@@ -42,6 +42,14 @@ conformance: ## Judge every claim on the session's cluster
 mutants: ## Show on the session's cluster that every claim can go red
 	$(PARTYWALL) mutants
 
+.PHONY: mutate
+mutate: ## Generate mutants of the reference layout: all by the files, a covering set on the session's cluster
+	$(PARTYWALL) mutate
+
+.PHONY: watch
+watch: ## Show for how many milliseconds walls are open while something changes, on the session's cluster
+	$(PARTYWALL) watch
+
 .PHONY: agree
 agree: ## Hold the files' answers against the session's cluster: every layout, every mutant, 300 generated policies
 	$(PARTYWALL) agree --all
