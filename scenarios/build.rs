@@ -26,8 +26,10 @@ fn main() -> io::Result<()> {
     let mut code = String::from("[\n");
     for path in &paths {
         let name = path.strip_prefix(&root).unwrap_or(path).display().to_string();
-        let full = path.display().to_string();
-        let _written = writeln!(code, "    ({name:?}, include_str!({full:?})),");
+        // Told from this package's folder, so that a build folder that two checkouts share never
+        // reads the other one's files.
+        let full = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})", format!("/{name}"));
+        let _written = writeln!(code, "    ({name:?}, include_str!({full})),");
     }
     code.push_str("]\n");
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no OUT_DIR"))?;

@@ -339,7 +339,7 @@ pub enum ImagesCommand {
 }
 
 /// `e2e`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct E2e {
     #[command(flatten)]
     pub name: Name,

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use partywall_core::plan::Trial;
-use partywall_live::{LayoutSpec, PushOptions, RepositorySpec, Session, layout_digest};
+use partywall_live::{LayoutSpec, RepositorySpec, Session};
 use partywall_runner::{Deployed, Project, RunOutcome, deploy_with_scratch_mends, load_project};
 
 use crate::commands::{block_on, judge, load_session};
 use crate::failure::Failure;
 use crate::print;
 use crate::project::layout_spec;
-use crate::session_deploy::{SessionDeploy, is_reconciled, origin_of, turn};
+use crate::session_deploy::{SessionDeploy, holds, origin_of, turn};
 
 const REPEAT: &str = "partywall test {trial}";
 
@@ -82,10 +82,7 @@ impl Home<'_> {
 
     /// Whether the session holds exactly the layout as it is written, applied whole.
     fn holds_it(&self, project: &Project) -> Result<bool, Failure> {
-        let session = load_session(self.session)?;
-        let spec = layout_spec(project, self.keys);
-        let digest = layout_digest(&spec, &PushOptions::default()).map_err(Failure::usage)?;
-        Ok(session.layout_digest.as_ref() == Some(&digest) && is_reconciled(&session))
+        holds(&load_session(self.session)?, &layout_spec(project, self.keys))
     }
 
     /// Do something that leaves changed layouts in the session, and put the layout back, however

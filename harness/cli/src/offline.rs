@@ -41,12 +41,14 @@ impl Opened {
     }
 }
 
+/// The folder of the layout that the arguments name, or of the reference layout.
+pub fn folder(arguments: &FilesArgs) -> Result<PathBuf, Failure> {
+    arguments.path.clone().map_or_else(default_layout, Ok)
+}
+
 /// Read and render the layout that the arguments name.
 pub fn open(arguments: &FilesArgs, revision: Option<&str>) -> Result<Opened, Failure> {
-    let directory = match &arguments.path {
-        Some(path) => path.clone(),
-        None => default_layout()?,
-    };
+    let directory = folder(arguments)?;
     let rendering = rendering(arguments.entry.clone(), !arguments.no_cache)?;
     open_at(&directory, revision, arguments.keys.as_deref(), &rendering)
 }

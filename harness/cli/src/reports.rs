@@ -20,25 +20,32 @@ const PAGE: &str = "report.html";
 
 /// Write the run's events, JUnit and, for GitHub, the step summary.
 pub fn write(folder: &Path, run: &[Event]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::environment(format!("failed to write reports to {}: {error}", folder.display()))
-    };
+    let failed = not_written(folder);
     remove(folder)?;
-    let events_folder = folder.join(EVENTS);
-    fs::create_dir_all(&events_folder).map_err(failed)?;
-    let mut text = String::new();
-    for event in run {
-        text.push_str(&serde_json::to_string(event).map_err(Failure::environment)?);
-        text.push('\n');
-    }
-    fs::write(events_folder.join("run.jsonl"), text).map_err(failed)?;
-    fs::write(folder.join(JUNIT), junit(run)?).map_err(failed)?;
-    fs::write(folder.join(PAGE), page(&[run])?).map_err(failed)?;
+    write_events(folder, run)?;
+    fs::write(folder.join(JUNIT), junit(run)?).map_err(&failed)?;
+    fs::write(folder.join(PAGE), page(&[run])?).map_err(&failed)?;
     if let Some(summary) = paths::variable("GITHUB_STEP_SUMMARY") {
         fs::write(summary, github(run)).map_err(failed)?;
         print::note(&github_report::annotations(run));
     }
     Ok(())
+}
+
+/// Write the run's events alone.
+pub fn write_events(folder: &Path, run: &[Event]) -> Result<(), Failure> {
+    let failed = not_written(folder);
+    let events_folder = folder.join(EVENTS);
+    fs::create_dir_all(&events_folder).map_err(&failed)?;
+    let lines = run.iter().map(|event| serde_json::to_string(event).map(|line| line + "\n"));
+    let text = lines.collect::<Result<String, _>>().map_err(Failure::environment)?;
+    fs::write(events_folder.join("run.jsonl"), text).map_err(failed)
+}
+
+fn not_written(folder: &Path) -> impl Fn(std::io::Error) -> Failure {
+    move |error| {
+        Failure::environment(format!("failed to write reports to {}: {error}", folder.display()))
+    }
 }
 
 /// Remove the reports of an earlier run.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use partywall_live::wait::{Poll, Wait, until};
 use partywall_live::{
     LayoutSpec, ObjectStatus, PushError, PushOptions, Readiness, ReconcileReport, Session,
-    SessionError, apply_key_secrets, clear, push_layout, reconcile,
+    SessionError, apply_key_secrets, clear, layout_digest, push_layout, reconcile,
 };
 use partywall_offline::defect::FluxObject;
 use partywall_runner::Deploy;
@@ -144,12 +144,18 @@ pub fn is_reconciled(session: &Session) -> bool {
     pushed.is_some() && pushed == whole
 }
 
+/// Whether a session holds exactly this layout, applied whole.
+pub fn holds(session: &Session, spec: &LayoutSpec) -> Result<bool, Failure> {
+    let digest = layout_digest(spec, &PushOptions::default()).map_err(Failure::usage)?;
+    Ok(session.layout_digest.as_ref() == Some(&digest) && is_reconciled(session))
+}
+
 /// Wait for this process's turn on a session; it ends when the file is dropped. Runs that
 /// overlap would lift each other's canary, and a push in the middle of a run would mix two
 /// layouts in one verdict.
 pub async fn turn(session: &str) -> Result<File, Failure> {
     let directory = Session::directory_of(&paths::state(), session).map_err(Failure::usage)?;
-    if !directory.join("session.json").is_file() {
+    if !Session::exists(&paths::state(), session) {
         return Err(Failure::environment(SessionError::Missing { name: session.to_string() }));
     }
     let file = File::create(directory.join("turn"))?;

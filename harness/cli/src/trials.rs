@@ -63,8 +63,7 @@ impl Conformance {
 
     /// Whether there is a session file. Without one the trials are listed as ignored.
     pub fn has_session(&self) -> bool {
-        Session::directory_of(&paths::state(), &self.session)
-            .is_ok_and(|directory| directory.join("session.json").is_file())
+        Session::exists(&paths::state(), &self.session)
     }
 
     /// The names of the trials that a selection takes.

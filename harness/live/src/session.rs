@@ -18,6 +18,8 @@ use crate::spec::{Bundle, IpFamily};
 pub const SESSION_LABEL: &str = "dev.partywall.session";
 
 const FORMAT: u32 = 1;
+/// Where a session is written down, in its folder.
+const FILE: &str = "session.json";
 /// How long a living API server may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -196,10 +198,15 @@ impl Session {
         Ok(state.join("sessions").join(name))
     }
 
+    /// Whether there is a session file of this name.
+    pub fn exists(state: &Path, name: &str) -> bool {
+        Self::directory_of(state, name).is_ok_and(|folder| folder.join(FILE).is_file())
+    }
+
     /// Read the session of this name.
     pub fn load(state: &Path, name: &str) -> Result<Self, SessionError> {
         let directory = Self::directory_of(state, name)?;
-        let path = directory.join("session.json");
+        let path = directory.join(FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -223,9 +230,9 @@ impl Session {
     /// Keep it. The file is replaced whole, so that a reader never sees half of one.
     pub fn save(&self) -> Result<(), SessionError> {
         let text = serde_json::to_string_pretty(self).map_err(|error| {
-            SessionError::Unreadable { path: self.file("session.json"), detail: error.to_string() }
+            SessionError::Unreadable { path: self.file(FILE), detail: error.to_string() }
         })?;
-        self.write_private("session.json", text.as_bytes())
+        self.write_private(FILE, text.as_bytes())
     }
 
     /// The session's folder.
@@ -304,14 +311,14 @@ impl Session {
 
     /// Remove the folder of a session that was never begun.
     pub(crate) fn forget_if_unmade(state: &Path, name: &str) -> Result<(), SessionError> {
-        let begun = Self::directory_of(state, name)?.join("session.json").exists();
+        let begun = Self::directory_of(state, name)?.join(FILE).exists();
         if begun { Ok(()) } else { Self::remove_files(state, name).map(|_existed| ()) }
     }
 
     /// Remove the session's folder; true if there was one.
     pub(crate) fn remove_files(state: &Path, name: &str) -> Result<bool, SessionError> {
         let path = Self::directory_of(state, name)?;
-        let existed = path.join("session.json").exists();
+        let existed = path.join(FILE).exists();
         match fs::remove_dir_all(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use partywall_core::check::judge;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
-use partywall_core::contract::Contract;
 use partywall_core::event::{Defect, EVENT_VERSION, Event, NotJudged};
 use partywall_core::exit::Exit;
 use partywall_core::index::Index;
@@ -59,17 +58,7 @@ pub struct RunOutcome {
 impl Run<'_> {
     /// The trials that this backend can judge, and the reasons why not for the others.
     fn split<C: Cluster>(&self, cluster: &C) -> (Vec<Trial>, Vec<Event>) {
-        let mut judged = Vec::new();
-        let mut ignored = Vec::new();
-        for trial in self.trials {
-            match reason_to_ignore(cluster.backend(), cluster, trial) {
-                None => judged.push(trial.clone()),
-                Some(reason) => {
-                    ignored.push(Event::TrialIgnored { trial: trial.name.clone(), reason });
-                }
-            }
-        }
-        (judged, ignored)
+        split(self.trials.to_vec(), |trial| reason_to_ignore(cluster.backend(), cluster, trial))
     }
 
     fn started(&self, backend: Backend, judged: &[Trial], at_ms: u64) -> Event {
@@ -103,17 +92,15 @@ fn reason_to_ignore<C: Cluster>(backend: Backend, cluster: &C, trial: &Trial) ->
     }
 }
 
-/// The trials that can be asked where these pods stand; the others are ignored, with the reason,
-/// and count for nothing.
-fn split_by_lack(
-    able: Vec<Trial>,
-    contract: &Contract,
-    inventory: &Inventory,
+/// The trials that can be asked; the others are ignored, with the reason, and count for nothing.
+fn split(
+    trials: Vec<Trial>,
+    reason: impl Fn(&Trial) -> Option<String>,
 ) -> (Vec<Trial>, Vec<Event>) {
     let mut judged = Vec::new();
     let mut ignored = Vec::new();
-    for trial in able {
-        match lack(&trial, contract, inventory) {
+    for trial in trials {
+        match reason(&trial) {
             None => judged.push(trial),
             Some(reason) => ignored.push(Event::TrialIgnored { trial: trial.name, reason }),
         }
@@ -128,7 +115,8 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     let started_at = now_ms();
     let (able, mut ignored) = run.split(cluster);
     let inventory = cluster.prepare(&run.project.contract, PREPARE).await?;
-    let (judged, lacking) = split_by_lack(able, &run.project.contract, &inventory);
+    let lacks = |trial: &Trial| lack(trial, &run.project.contract, &inventory);
+    let (judged, lacking) = split(able, lacks);
     ignored.extend(lacking);
     let mut events = vec![run.started(cluster.backend(), &judged, started_at)];
     events.extend(ignored);

@@ -16,6 +16,7 @@ mod serve;
 mod shared;
 mod stay;
 mod tally;
+mod wire;
 
 pub use book::Book;
 pub use config::{Config, ServeError};

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use super::wire::{receive, send};
 
 const HEADERS_MAX: usize = 64;
 const REQUEST_MAX: usize = 1024 * 1024;
@@ -17,7 +18,7 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     // To close with bytes unread would reset the connection and take the answer with it.
     while !is_complete(&request) && request.len() < REQUEST_MAX {
-        if read_more(stream, &mut request).await? == 0 {
+        if receive(stream, &mut request).await? == 0 {
             break;
         }
     }
@@ -32,31 +33,14 @@ pub(super) async fn serve(
 }
 
 /// Sends the last words and waits for the peer to close, so that it surely has them.
-pub(super) async fn finish(stream: &TcpStream, mut words: &[u8]) -> io::Result<()> {
-    while !words.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(words) {
-            Ok(length) => words = &words[length..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
+pub(super) async fn finish(stream: &TcpStream, words: &[u8]) -> io::Result<()> {
+    send(stream, words).await?;
     socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
     let mut rest = Vec::new();
-    while read_more(stream, &mut rest).await? > 0 && rest.len() < REQUEST_MAX {
+    while receive(stream, &mut rest).await? > 0 && rest.len() < REQUEST_MAX {
         rest.clear();
     }
     Ok(())
-}
-
-async fn read_more(stream: &TcpStream, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    loop {
-        stream.ready(Interest::READABLE).await?;
-        match stream.try_read_buf(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return done,
-        }
-    }
 }
 
 /// Whether headers and the body that they announce are there. What cannot be read is not

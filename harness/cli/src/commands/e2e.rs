@@ -76,20 +76,15 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
     // While the reference layout stands: the phases after this one bring others.
     let lost = || enforcement::enforcement_lost(&arguments.name.session);
     exit = exit.and(phases.run("enforcement lost", lost)?);
-    let mutants = Mutants {
-        filter: None,
-        name: arguments.name.clone(),
-        mutants: None,
-        reports: arguments.reports.join("mutants"),
-    };
-    exit = exit.and(phases.run("mutants", || mutants::mutants(&mutants))?);
+    let mutants = || mutants::mutants(&mutants_of(arguments));
+    exit = exit.and(phases.run("mutants", mutants)?);
     exit = exit.and(phases.run("generated mutants", || e2e_depth::generated_mutants(arguments))?);
     exit = exit.and(phases.run("exposure", || e2e_depth::exposure(arguments))?);
     exit = exit.and(phases.run("foreign workloads", || foreign_workloads(arguments))?);
     Ok(exit.and(phases.run("first draft", || first_draft(arguments))?))
 }
 
-fn up_of(arguments: &E2e) -> Up {
+pub(super) fn up_of(arguments: &E2e) -> Up {
     Up {
         name: arguments.name.clone(),
         layout: LayoutArgs { layout: None, keys: None },
@@ -100,7 +95,7 @@ fn up_of(arguments: &E2e) -> Up {
     }
 }
 
-fn test_of(arguments: &E2e, layout: Option<PathBuf>) -> Test {
+pub(super) fn test_of(arguments: &E2e, layout: Option<PathBuf>) -> Test {
     let reports = match layout.as_ref().and_then(|layout| layout.file_name()) {
         Some(name) => arguments.reports.join(name),
         None => arguments.reports.clone(),
@@ -197,8 +192,17 @@ fn check_of(arguments: &E2e, path: Option<PathBuf>) -> Check {
     }
 }
 
-fn agree_of(arguments: &E2e) -> Agree {
+pub(super) fn agree_of(arguments: &E2e) -> Agree {
     Agree { filter: None, name: arguments.name.clone(), all: false, ledger: None, layout: None }
+}
+
+pub(super) fn mutants_of(arguments: &E2e) -> Mutants {
+    Mutants {
+        filter: None,
+        name: arguments.name.clone(),
+        mutants: None,
+        reports: arguments.reports.join("mutants"),
+    }
 }
 
 /// What a failure needs to be understood goes into the log of whoever runs this.

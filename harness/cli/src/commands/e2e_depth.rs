@@ -1,16 +1,12 @@
 //! The phases of `partywall e2e` that go beyond one run of the claims: two nodes, generated
 //! mutants, the exposure meter.
 
-use std::path::PathBuf;
-
 use partywall_core::Exit;
 
+use super::e2e::{agree_of, mutants_of, test_of, up_of};
 use super::watch::watch_phase;
 use super::{agree, down, mutants, mutate, test, up};
-use crate::args::{
-    Agree, E2e, FilesArgs, ImageSource, IpFamilyChoice, LayoutArgs, LiveMutants, Mutants, Mutate,
-    MutateFormat, Name, Test, Up,
-};
+use crate::args::{E2e, FilesArgs, LiveMutants, Mutants, Mutate, MutateFormat, Name, Up};
 use crate::failure::Failure;
 use crate::watch::Trial;
 use crate::{paths, print};
@@ -66,39 +62,24 @@ fn metered(phase: impl Fn() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
 
 /// Isolation once more with the tenants on two nodes, in a session of its own.
 pub fn two_nodes(arguments: &E2e) -> Result<Exit, Failure> {
-    let name = Name { session: format!("{}-two", arguments.name.session) };
-    let result = on_two_nodes(&name, arguments.reports.join("two-nodes"));
-    let removed = down::down(&name);
+    let session = format!("{}-two", arguments.name.session);
+    let arguments = E2e {
+        name: Name { session },
+        reports: arguments.reports.join("two-nodes"),
+        ..arguments.clone()
+    };
+    let result = on_two_nodes(&arguments);
+    let removed = down::down(&arguments.name);
     Ok(result?.and(removed?))
 }
 
-fn on_two_nodes(name: &Name, reports: PathBuf) -> Result<Exit, Failure> {
-    let reference = || LayoutArgs { layout: None, keys: None };
-    let mut exit = up::up(&Up {
-        name: name.clone(),
-        layout: reference(),
-        nodes: 2,
-        images: ImageSource::Bundle,
-        ip_family: IpFamilyChoice::Ipv4,
-        registry_mirror: None,
-    })?;
-    exit = exit.and(test::test(&Test {
-        filter: None,
-        name: name.clone(),
-        layout: reference(),
-        scenarios: None,
-        list: false,
-        reports: reports.clone(),
-    })?);
+fn on_two_nodes(arguments: &E2e) -> Result<Exit, Failure> {
+    let mut exit = up::up(&Up { nodes: 2, ..up_of(arguments) })?;
+    exit = exit.and(test::test(&test_of(arguments, None))?);
     if exit != Exit::Holds {
         return Ok(exit);
     }
-    let agree = Agree { filter: None, name: name.clone(), all: false, ledger: None, layout: None };
-    exit = exit.and(agree::agree(&agree)?);
-    Ok(exit.and(mutants::mutants(&Mutants {
-        filter: Some(OF_TWO_NODES.to_string()),
-        name: name.clone(),
-        mutants: None,
-        reports: reports.join("mutants"),
-    })?))
+    exit = exit.and(agree::agree(&agree_of(arguments))?);
+    let filter = Some(OF_TWO_NODES.to_string());
+    Ok(exit.and(mutants::mutants(&Mutants { filter, ..mutants_of(arguments) })?))
 }

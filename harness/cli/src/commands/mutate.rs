@@ -15,8 +15,8 @@ use partywall_runner::{Bench, with_mutants};
 use super::mutate_live::{Live, put_to_cluster};
 use crate::args::{LiveMutants, Mutate, MutateFormat};
 use crate::failure::Failure;
-use crate::offline::{BACKEND, Opened, open_at, rendering};
-use crate::project::{default_layout, scenarios, selected_trials};
+use crate::offline::{BACKEND, Opened, folder, open_at, rendering};
+use crate::project::{scenarios, selected_trials};
 use crate::{paths, print, reports};
 
 /// Progress is told every so many mutants.
@@ -25,10 +25,7 @@ const TOLD_EVERY: usize = 25;
 /// Run `partywall mutate`.
 pub fn mutate(arguments: &Mutate) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let directory = match &arguments.files.path {
-        Some(path) => path.clone(),
-        None => default_layout()?,
-    };
+    let directory = folder(&arguments.files)?;
     let rendering = rendering(arguments.files.entry.clone(), !arguments.files.no_cache)?;
     let opened = open_at(&directory, None, arguments.files.keys.as_deref(), &rendering)?;
     let mutants = selected(arguments, &opened)?;
@@ -59,10 +56,10 @@ pub fn mutate(arguments: &Mutate) -> Result<Exit, Failure> {
     let elapsed = started.elapsed().as_secs_f64();
     print::note(&format!("{} mutants put to the files in {elapsed:.1} s", mutants.len()));
     let run = &unmutated.outcome.events;
-    // What is known so far is kept, should the cluster's part not come to its end.
-    write(arguments, run, &results)?;
     let mut exit = Exit::Holds;
     if live != LiveMutants::None {
+        // What is known so far is kept, should the cluster's part not come to its end.
+        reports::write(&arguments.reports, &with_mutants(run, &results))?;
         let cluster = Live { arguments, base: &directory, which: live, scenarios: &scenarios };
         exit = put_to_cluster(&cluster, &mutants, &mut results)?;
     }
@@ -121,8 +118,7 @@ fn list(arguments: &Mutate, opened: &Opened, mutants: &[Generated]) {
 
 /// What the cluster is asked: as told, or the covering set where there is a session.
 fn live(arguments: &Mutate) -> Result<LiveMutants, Failure> {
-    let directory = Session::directory_of(&paths::state(), &arguments.name.session);
-    let has_session = directory.is_ok_and(|folder| folder.join("session.json").is_file());
+    let has_session = Session::exists(&paths::state(), &arguments.name.session);
     match (arguments.offline, arguments.live) {
         (true, _) => Ok(LiveMutants::None),
         (false, Some(which)) if which != LiveMutants::None && !has_session => {
@@ -135,10 +131,6 @@ fn live(arguments: &Mutate) -> Result<LiveMutants, Failure> {
             Ok(LiveMutants::None)
         }
     }
-}
-
-fn write(arguments: &Mutate, run: &[Event], results: &[MutantResult]) -> Result<(), Failure> {
-    reports::write(&arguments.reports, &with_mutants(run, results))
 }
 
 fn conclude(arguments: &Mutate, run: &[Event], results: &[MutantResult]) -> Result<Exit, Failure> {

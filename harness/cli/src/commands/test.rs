@@ -4,14 +4,14 @@ use partywall_core::Exit;
 use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
-use partywall_live::{LiveCluster, PushOptions, Session, layout_digest};
+use partywall_live::{LiveCluster, Session};
 use partywall_runner::{Deployed, Project, Run, RunOutcome, deploy_with_scratch_mends, execute};
 
 use super::run::block_on;
 use crate::args::Test;
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
-use crate::session_deploy::{SessionDeploy, is_reconciled, origin_of, turn};
+use crate::session_deploy::{SessionDeploy, holds, origin_of, turn};
 use crate::{paths, print, reports};
 
 /// Run `partywall test`.
@@ -65,9 +65,7 @@ async fn deploy_if_needed(
     project: &Project,
     spec: partywall_live::LayoutSpec,
 ) -> Result<Deployed, Failure> {
-    let digest = layout_digest(&spec, &PushOptions::default()).map_err(Failure::usage)?;
-    let is_deployed = session.layout_digest.as_ref() == Some(&digest) && is_reconciled(session);
-    if is_deployed {
+    if holds(session, &spec)? {
         return Ok(Deployed { ready: true, ..Deployed::default() });
     }
     print::note(&format!("deploying {} through Git", project.directory.display()));
@@ -109,8 +107,7 @@ pub fn judge_session(
         let _turn = turn(name).await?;
         let session = load_session(name)?;
         let spec = layout_spec(project, None);
-        let digest = layout_digest(&spec, &PushOptions::default()).map_err(Failure::usage)?;
-        if session.layout_digest.as_ref() != Some(&digest) || !is_reconciled(&session) {
+        if !holds(&session, &spec)? {
             return Err(Failure::environment(format!(
                 "session `{name}` does not hold {} as it is now\nhint: `partywall push` pushes it",
                 project.directory.display()

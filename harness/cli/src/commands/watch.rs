@@ -1,23 +1,22 @@
 //! `partywall watch`: experiments under the exposure meter.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use partywall_core::Exit;
-use partywall_core::event::Event;
 use partywall_live::watch::Site;
-use partywall_live::{LayoutSpec, PushOptions, Session, layout_digest};
+use partywall_live::{LayoutSpec, Session};
 use partywall_report::exposure;
 use partywall_runner::{Project, deploy_with_scratch_mends};
 
+use super::run::interrupted;
 use super::test::load_session;
 use crate::args::{LayoutArgs, Name, Watch};
 use crate::bundle::session_images;
 use crate::failure::Failure;
 use crate::project::{layout_spec, project};
-use crate::session_deploy::{SessionDeploy, is_reconciled, origin_of, turn};
-use crate::watch::{Act, Outcome, Request, Scene, Trial, is_whole, restore, run, surprises};
+use crate::session_deploy::{SessionDeploy, holds, is_reconciled, origin_of, turn};
+use crate::watch::{Act, Outcome, Request, Scene, Trial, restore, run, surprises};
 use crate::{offline, print, reports};
 
 const INTERRUPTED: &str = "interrupted; the layout was put back";
@@ -48,7 +47,7 @@ fn watched(arguments: &Watch, scene: &Scene) -> Result<Outcome, Failure> {
     reports::remove(&arguments.reports)?;
     let mut outcome = Outcome::default();
     let done = watch_and_restore(arguments, &request, scene, &mut outcome);
-    write(&arguments.reports, &outcome.events)?;
+    reports::write_events(&arguments.reports, &outcome.events)?;
     print::result(&exposure::text(&outcome.events, &reports::console_options()));
     print::note(&format!("events: {}", arguments.reports.display()));
     done?;
@@ -123,9 +122,9 @@ fn watch_and_restore(
         let mut site = Site::attach(session, spec).await.map_err(Failure::environment)?;
         let watched = tokio::select! {
             watched = run(request, &mut site, scene, outcome) => watched,
-            _interrupt = tokio::signal::ctrl_c() => Err(Failure::environment(INTERRUPTED)),
+            () = interrupted() => Err(Failure::environment(INTERRUPTED)),
         };
-        if is_whole(site.session()) {
+        if is_reconciled(site.session()) {
             return watched;
         }
         print::note("putting the layout back");
@@ -141,8 +140,7 @@ fn watch_and_restore(
 
 /// Push and reconcile the layout, unless the session already holds exactly this one.
 async fn deploy(session: &mut Session, scene: &Scene, spec: &LayoutSpec) -> Result<(), Failure> {
-    let digest = layout_digest(spec, &PushOptions::default()).map_err(Failure::usage)?;
-    if session.layout_digest.as_ref() == Some(&digest) && is_reconciled(session) {
+    if holds(session, spec)? {
         return Ok(());
     }
     print::note(&format!("deploying {} through Git", scene.project.directory.display()));
@@ -156,15 +154,4 @@ async fn deploy(session: &mut Session, scene: &Scene, spec: &LayoutSpec) -> Resu
              test` names its defects",
         )),
     }
-}
-
-fn write(folder: &Path, events: &[Event]) -> Result<(), Failure> {
-    let folder = folder.join("events");
-    let failed = |error: std::io::Error| {
-        Failure::environment(format!("failed to write events to {}: {error}", folder.display()))
-    };
-    fs::create_dir_all(&folder).map_err(failed)?;
-    let lines = events.iter().map(|event| serde_json::to_string(event).map(|line| line + "\n"));
-    let text = lines.collect::<Result<String, _>>().map_err(Failure::environment)?;
-    fs::write(folder.join("run.jsonl"), text).map_err(failed)
 }

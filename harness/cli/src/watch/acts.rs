@@ -12,6 +12,7 @@ use super::plan::Trial;
 use super::stage::Stage;
 use crate::failure::Failure;
 use crate::print;
+use crate::session_deploy::{mark_whole, unmark_reconciled};
 
 const RESTART: Duration = Duration::from_secs(90);
 /// A layout whose interval is longer is not waited for.
@@ -130,7 +131,7 @@ async fn restart_plugin(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
 
 async fn drift(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
     let namespaces = stage.scene.namespaces();
-    super::restore::mark_changed(stage.site.session())?;
+    unmark_reconciled(stage.site.session())?;
     let torn_us = stage.now_us();
     let deleted = stage.site.delete_policies(&namespaces).await.map_err(Failure::environment)?;
     let what = format!("{deleted} policies of {} deleted", stage.scene.subject);
@@ -159,7 +160,7 @@ async fn drift(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
     let healed =
         stage.meter.wait_for(condition, stage.enough(), limit, |edge| Some(!edge.forbidden));
     match healed.await {
-        Ok(()) => super::restore::mark_whole(stage.site.session())?,
+        Ok(()) => mark_whole(stage.site.session())?,
         Err(error) => print::note(&format!("  {error}")),
     }
     stage.allow_since(torn_us);

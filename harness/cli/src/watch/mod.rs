@@ -19,6 +19,6 @@ mod stage;
 
 pub use known::surprises;
 pub use plan::Trial;
-pub use restore::{is_whole, restore};
+pub use restore::restore;
 pub use run::{Act, Outcome, Request, run};
 pub use stage::Scene;

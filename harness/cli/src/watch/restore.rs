@@ -2,28 +2,12 @@
 
 use std::time::Duration;
 
-use partywall_live::Session;
 use partywall_live::watch::Site;
 
 use crate::failure::Failure;
-use crate::session_deploy::{self, is_reconciled, mark_reconciled, unmark_reconciled};
+use crate::session_deploy::{mark_reconciled, unmark_reconciled};
 
 const LIMIT: Duration = Duration::from_secs(240);
-
-/// Whether the session holds the layout as it is.
-pub fn is_whole(session: &Session) -> bool {
-    is_reconciled(session)
-}
-
-/// Remember that the session is about to hold something else, should this process end here.
-pub fn mark_changed(session: &Session) -> Result<(), Failure> {
-    unmark_reconciled(session)
-}
-
-/// Remember that the session holds the layout again.
-pub fn mark_whole(session: &Session) -> Result<(), Failure> {
-    session_deploy::mark_whole(session)
-}
 
 /// Put the layout back.
 pub async fn restore(site: &mut Site) -> Result<(), Failure> {

@@ -1,13 +1,11 @@
 //! One experiment after another.
 
-use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use partywall_core::event::{Event, Experiment};
 use partywall_core::exposure::{EdgeRecord, Expectation, Judgement, edges, exposure, judge};
 use partywall_core::{Cluster, Deadline, Exit};
 use partywall_live::LiveCluster;
-use partywall_live::wait::{Poll, Wait, until};
 use partywall_live::watch::{Followed, MeterSettings, Site};
 use partywall_offline::change::{self, Change, ChangeError};
 
@@ -17,6 +15,7 @@ use super::plan::Trial;
 use super::stage::{Scene, Stage};
 use crate::failure::Failure;
 use crate::print;
+use crate::session_deploy::{is_reconciled, unmark_reconciled};
 
 const PREPARE: Deadline = Deadline(Duration::from_secs(120));
 const FOLLOW: Duration = Duration::from_secs(150);
@@ -81,43 +80,17 @@ pub async fn run(
     let plugin = site.network_plugin().await.map_err(Failure::environment)?;
     let plugin = plugin.map_or_else(|| "an unknown network plugin".to_string(), |found| found.name);
     let mut times = Times::default();
-    let mut before = None;
     for act in &request.acts {
         for round in 1..=request.repeat {
-            if let Some(before) = before {
-                ports_given_anew(before).await?;
-            }
             print::note(&format!("{} ({round} of {})", act.name(), request.repeat));
             let runner = Runner { request, scene, plugin: &plugin };
             let (experiment, judgement) = runner.one(act, site).await?;
-            before = Some(span_of_ports());
             times.note(&experiment);
             outcome.note(experiment, &judgement);
         }
     }
     outcome.events.extend(times.distributions(&plugin).into_iter().map(Event::Measured));
     Ok(())
-}
-
-/// Agents give out UDP's source ports by the clock: each span of time has ports of its own.
-const SPAN_S: u64 = 10;
-
-fn span_of_ports() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default().as_secs() / SPAN_S
-}
-
-/// Waits until the ports of the last experiment are not given out any more: a node remembers them,
-/// and lets a packet from one of them pass whatever policies there are.
-async fn ports_given_anew(before: u64) -> Result<(), Failure> {
-    let wait = Wait::seconds(SPAN_S + 1).every(Duration::from_millis(100));
-    let waited = until::<(), Infallible, _, _>("other source ports", wait, || {
-        std::future::ready(match span_of_ports() == before {
-            true => Poll::not_yet("they are those of the last experiment"),
-            false => Poll::Ready(()),
-        })
-    });
-    waited.await.map_err(Failure::environment)
 }
 
 impl Outcome {
@@ -199,7 +172,7 @@ impl Runner<'_> {
                     Followed::NotInTime(last) => Err(Failure::environment(last)),
                 }
             }
-            _ if super::restore::is_whole(site.session()) => Ok(()),
+            _ if is_reconciled(site.session()) => Ok(()),
             _ => super::restore::restore(site).await,
         }
     }
@@ -245,7 +218,7 @@ async fn begin_without(
     change: Result<Change, ChangeError>,
 ) -> Result<(), Failure> {
     let change = change.map_err(Failure::usage)?;
-    super::restore::mark_changed(site.session())?;
+    unmark_reconciled(site.session())?;
     let pushed = site.push(&change.files).await.map_err(Failure::environment)?;
     site.trigger().await.map_err(Failure::environment)?;
     match site.follow(&pushed, FOLLOW).await {

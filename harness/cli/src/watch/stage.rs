@@ -15,9 +15,9 @@ use partywall_offline::wiring::WORKLOAD_BEFORE_POLICY;
 use partywall_runner::Project;
 use tokio::task::JoinSet;
 
-use super::restore;
 use crate::failure::Failure;
 use crate::print;
+use crate::session_deploy::{mark_whole, unmark_reconciled};
 
 /// How long Flux may take to a commit. A layout's own retries are part of it.
 const FOLLOW: Duration = Duration::from_secs(150);
@@ -172,7 +172,7 @@ impl<'a> Stage<'a> {
 
     /// Pushes a change and asks the source to look. Nothing else is asked for.
     pub async fn commit(&mut self, change: &Change, what: &str) -> Result<Pushed, Failure> {
-        restore::mark_changed(self.site.session())?;
+        unmark_reconciled(self.site.session())?;
         let pushed = self.site.push(&change.files).await.map_err(Failure::environment)?;
         let short: String = pushed.commit.chars().take(10).collect();
         self.moments.add(MomentKind::Git, format!("{short} {what}"));
@@ -184,7 +184,7 @@ impl<'a> Stage<'a> {
     pub async fn put_back(&mut self, what: &str) -> Result<Pushed, Failure> {
         let pushed = self.commit(&Change::default(), what).await?;
         self.follow(&pushed).await?;
-        restore::mark_whole(self.site.session())?;
+        mark_whole(self.site.session())?;
         Ok(pushed)
     }
 

@@ -10,5 +10,5 @@ mod probe;
 
 pub use account::{DEFAULT_ACCOUNT, Identity, unknown_folder};
 pub use hostile::{Effect, Hostile};
-pub use object::{ATTEMPT, ATTEMPT_LABEL, BadObject, Objects, innocent, objects};
+pub use object::{ATTEMPT, ATTEMPT_LABEL, BadObject, NO_CHART, Objects, innocent, objects};
 pub use probe::{AttemptProbe, AttemptReach, Want};

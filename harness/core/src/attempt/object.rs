@@ -14,8 +14,12 @@ pub const ATTEMPT: &str = "attempt";
 /// The label by which a hostile workload finds its pods.
 pub const ATTEMPT_LABEL: &str = "dev.partywall.attempt";
 
-/// A namespace that is nobody's, in which nothing is ever put.
+/// An address that is no pod's and no Service's.
 const SAFE_ADDRESS: &str = "203.0.113.10";
+
+/// What stands in a hostile release where there is none whose chart could be copied.
+pub const NO_CHART: &str =
+    r#"chart: {"spec":{"chart":"./x","sourceRef":{"kind":"GitRepository","name":"x"}}}"#;
 
 /// The objects of an attempt.
 #[derive(Clone, Debug, PartialEq)]

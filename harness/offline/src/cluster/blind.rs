@@ -172,20 +172,9 @@ fn is_unknown(object: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::rendered;
     use super::*;
-    use crate::render::parse_stream;
-    use partywall_core::source::SourceLocation;
     use rstest::rstest;
-
-    fn rendered(text: &str) -> Rendered {
-        let object = |value| Object {
-            value,
-            origin: SourceLocation::new("p.yaml", 1),
-            applied_by: String::new(),
-        };
-        let objects = parse_stream("p.yaml", text).unwrap().into_iter().map(object).collect();
-        Rendered { objects, ..Rendered::default() }
-    }
 
     #[rstest]
     #[case("cilium.io/v2", "CiliumNetworkPolicy", Some(true))]

@@ -121,19 +121,9 @@ fn keys_of(selector: &Value) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::rendered;
     use super::*;
-    use crate::render::parse_stream;
     use rstest::rstest;
-
-    fn rendered(text: &str) -> Rendered {
-        let object = |value| Object {
-            value,
-            origin: SourceLocation::new("p.yaml", 1),
-            applied_by: String::new(),
-        };
-        let objects = parse_stream("p.yaml", text).unwrap().into_iter().map(object).collect();
-        Rendered { objects, ..Rendered::default() }
-    }
 
     const CRON: &str = "kind: CronJob\nmetadata: {name: c, namespace: a}\n";
     const SMALL: &str =

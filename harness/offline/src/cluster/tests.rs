@@ -38,19 +38,24 @@ spec: {containers: [{image: x, ports: [{containerPort: 8000}]}]}
 ---
 ";
 
+/// These objects, as if one file held them.
+pub(super) fn rendered(text: &str) -> Rendered {
+    let object = |value| Object {
+        value,
+        origin: SourceLocation::new("all.yaml", 1),
+        applied_by: String::new(),
+    };
+    let objects = parse_stream("all.yaml", text).unwrap().into_iter().map(object).collect();
+    Rendered { objects, ..Rendered::default() }
+}
+
 /// What is said of one connection, under these egress rules of the tenant.
 fn said(egress: &str, from: &str, to: &str) -> (&'static str, String) {
     let text = format!(
         "{PODS}apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: wall, \
          namespace: a}}\nspec: {{podSelector: {{}}, policyTypes: [Egress], egress: {egress}}}\n"
     );
-    let object = |value| Object {
-        value,
-        origin: SourceLocation::new("all.yaml", 1),
-        applied_by: String::new(),
-    };
-    let objects = parse_stream("all.yaml", &text).unwrap().into_iter().map(object).collect();
-    let rendered = Rendered { objects, ..Rendered::default() };
+    let rendered = rendered(&text);
     let contract = Contract::load("partywall.yaml", CONTRACT).unwrap();
     let (layout, keys) = (Layout::default(), Keys::default());
     let around = Surroundings::assumed(&contract, &rendered);

@@ -1,7 +1,7 @@
 //! Attempts, answered from the files: refused by which line, or applied, and what that opens.
 
 use partywall_core::attempt::{
-    AttemptProbe, AttemptReach, Effect, Hostile, Identity, Objects, Want, objects,
+    AttemptProbe, AttemptReach, Effect, Hostile, Identity, NO_CHART, Objects, Want, objects,
 };
 use partywall_core::event::Blame;
 use partywall_core::observation::{
@@ -23,9 +23,6 @@ use crate::render::{Object, Rendered};
 
 /// An image by which the hostile pods are known as our agents.
 const AGENT: &str = "partywall.local/agent:attempt";
-/// What stands where a release has no chart to copy.
-const NO_CHART: &str =
-    r#"chart: {"spec":{"chart":"./x","sourceRef":{"kind":"GitRepository","name":"x"}}}"#;
 
 /// What attempts are answered from.
 pub(crate) struct Attempts<'a> {

@@ -1,11 +1,9 @@
 //! What one wall alone lets through: policies add up, so that the wall of one end hides a hole in
 //! that of the other, until it is changed.
 
-use std::collections::HashMap;
-
 use super::ledger::{Ends, Ledger, Opening};
 use super::parties::{Owner, Parties};
-use super::pods::{PAIRS_MAX, groups};
+use super::pods::{Left, groups, not_too_often, seen};
 use crate::cluster::OfflineCluster;
 use crate::netpol::{Answer, Connection, Direction, Place, PortSet, Side};
 
@@ -14,24 +12,16 @@ const DIRECTIONS: [Direction; 2] = [Direction::Egress, Direction::Ingress];
 /// What a wall that stands lets through without the contract, and the other wall stops.
 pub(super) fn add(cluster: &OfflineCluster<'_>, parties: &Parties<'_>, ledger: &mut Ledger) {
     for direction in DIRECTIONS {
-        let mut named: HashMap<usize, usize> = HashMap::new();
-        for connection in cluster.walls().policies().alone(direction).connections() {
-            for (from, to, ports) in surplus(parties, connection) {
-                let count = |pod: &usize| named.get(pod).copied().unwrap_or_default();
-                if count(&from) >= PAIRS_MAX && count(&to) >= PAIRS_MAX {
-                    continue;
-                }
-                for pod in [from, to] {
-                    *named.entry(pod).or_default() += 1;
-                }
-                add_pair(cluster, parties, ledger, (direction, from, to), &ports);
-            }
+        let matrix = cluster.walls().policies().alone(direction);
+        let found = matrix.connections().iter().flat_map(|connection| surplus(parties, connection));
+        for (from, to, ports) in not_too_often(found) {
+            add_pair(cluster, parties, ledger, (direction, from, to), &ports);
         }
     }
 }
 
 /// For each two groups of a connection two pods, with the ports that the contract does not list.
-fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize, PortSet)> {
+fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<Left> {
     let found = groups(parties, connection).into_iter();
     let of_tenants = found.filter(|group| matches!(group.client, Owner::Tenant(_)));
     let left = of_tenants.filter_map(|group| {
@@ -52,12 +42,7 @@ fn add_pair(
     ports: &PortSet,
 ) {
     let walls = cluster.walls();
-    let (Some(client), Some(target)) = (&parties.members[from], &parties.members[to]) else {
-        return;
-    };
-    if walls.blind([&client.namespace, &target.namespace]).is_some() {
-        return;
-    }
+    let Some((client, target)) = seen(cluster, parties, (from, to)) else { return };
     for range in ports.ranges() {
         let (from, to) = (Place::Pod(from), Place::Pod(to));
         let decision = walls.policies().decide(from, to, range.protocol, range.first);

@@ -3,32 +3,53 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ledger::{Ends, Ledger, Opening};
-use super::parties::{Owner, Parties, Target, is_asked};
+use super::parties::{Member, Owner, Parties, Target, is_asked};
 use crate::cluster::OfflineCluster;
 use crate::netpol::{Connection, Place, PortSet, Side};
 
 /// A client and a target that both were named so often are not looked at again: where
 /// everybody reaches everybody, pairs are as many as tenants times tenants.
-pub(super) const PAIRS_MAX: usize = 16;
+const PAIRS_MAX: usize = 16;
+
+/// A client, a target, and the ports between them that the contract does not list.
+pub(super) type Left = (usize, usize, PortSet);
 
 /// Two stand for a group, so that there is one beside the pod at the other end.
 type Pair = [Option<usize>; 2];
 
 /// What is left of the connections between pods without the contract.
 pub(super) fn add(cluster: &OfflineCluster<'_>, parties: &Parties<'_>, ledger: &mut Ledger) {
-    let mut named: HashMap<usize, usize> = HashMap::new();
-    for connection in cluster.walls().policies().matrix().connections() {
-        for (from, to, ports) in surplus(parties, connection) {
-            let count = |pod: &usize| named.get(pod).copied().unwrap_or_default();
-            if count(&from) >= PAIRS_MAX && count(&to) >= PAIRS_MAX {
-                continue;
-            }
-            for pod in [from, to] {
-                *named.entry(pod).or_default() += 1;
-            }
-            add_pair(cluster, parties, ledger, (from, to), &ports);
-        }
+    let matrix = cluster.walls().policies().matrix();
+    let found = matrix.connections().iter().flat_map(|connection| surplus(parties, connection));
+    for (from, to, ports) in not_too_often(found) {
+        add_pair(cluster, parties, ledger, (from, to), &ports);
     }
+}
+
+/// Pairs of which one at least was not named too often.
+pub(super) fn not_too_often(found: impl Iterator<Item = Left>) -> impl Iterator<Item = Left> {
+    let mut named: HashMap<usize, usize> = HashMap::new();
+    found.filter(move |(from, to, _)| {
+        let count = |pod: &usize| named.get(pod).copied().unwrap_or_default();
+        let is_new = count(from) < PAIRS_MAX || count(to) < PAIRS_MAX;
+        if is_new {
+            for pod in [from, to] {
+                *named.entry(*pod).or_default() += 1;
+            }
+        }
+        is_new
+    })
+}
+
+/// The members at both ends, unless policies of other kinds blind one of their namespaces.
+pub(super) fn seen<'a>(
+    cluster: &OfflineCluster<'_>,
+    parties: &'a Parties<'_>,
+    (from, to): (usize, usize),
+) -> Option<(&'a Member, &'a Member)> {
+    let (client, target) = (parties.members[from].as_ref()?, parties.members[to].as_ref()?);
+    let is_blind = cluster.walls().blind([&client.namespace, &target.namespace]).is_some();
+    (!is_blind).then_some((client, target))
 }
 
 /// Two groups of a connection, and a pod of each.
@@ -69,7 +90,7 @@ pub(super) fn groups<'a>(parties: &'a Parties<'_>, connection: &Connection) -> V
 }
 
 /// The groups of a connection with the ports that are left, but for what cells say.
-fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<(usize, usize, PortSet)> {
+fn surplus(parties: &Parties<'_>, connection: &Connection) -> Vec<Left> {
     let is_tenants = |owner: Owner| matches!(owner, Owner::Tenant(_));
     let mut found = Vec::new();
     for Group { client, target, from, to } in groups(parties, connection) {
@@ -109,12 +130,7 @@ fn add_pair(
     ports: &PortSet,
 ) {
     let walls = cluster.walls();
-    let (Some(client), Some(target)) = (&parties.members[from], &parties.members[to]) else {
-        return;
-    };
-    if walls.blind([&client.namespace, &target.namespace]).is_some() {
-        return;
-    }
+    let Some((client, target)) = seen(cluster, parties, (from, to)) else { return };
     for range in ports.ranges() {
         let (from, to) = (Place::Pod(from), Place::Pod(to));
         let decision = walls.policies().decide(from, to, range.protocol, range.first);

@@ -7,7 +7,9 @@ use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
-use partywall_core::attempt::{AttemptProbe, Effect, Hostile, Objects, innocent, objects};
+use partywall_core::attempt::{
+    AttemptProbe, Effect, Hostile, NO_CHART, Objects, innocent, objects,
+};
 use partywall_core::inventory::Inventory;
 use partywall_core::observation::{
     AttemptAnswer, AttemptControl, AttemptEffect, AttemptObservation, Layer, Observation, Trying,
@@ -30,9 +32,6 @@ use crate::wait::{Poll, Wait, until};
 const AT_ONCE: usize = 24;
 const CANARY_LIMIT: Duration = Duration::from_secs(30);
 const REMOVAL: Wait = Wait::seconds(45).every(Duration::from_millis(150));
-/// What stands where a tenant has no release whose chart could be used.
-const NO_CHART: &str =
-    r#"chart: {"spec":{"chart":"./x","sourceRef":{"kind":"GitRepository","name":"x"}}}"#;
 
 /// Whoever puts attempts to a cluster.
 pub(crate) struct Attacker<'a> {
