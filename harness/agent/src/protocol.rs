@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol. Harness and agent must agree exactly.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// One question with its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +53,13 @@ pub enum Ask {
     Pace(PaceRequest),
     /// End every pace of this stream. Probes under way are still waited for.
     PaceEnd,
-    /// Which probes of these paces reached the server of this pod since it was last asked with
-    /// `forget`.
+    /// Which probes of these paces reached the server of this pod and are not forgotten yet.
     Tally {
         /// Prefixes of nonces, see [`PaceTarget::prefix`].
         prefixes: Vec<String>,
-        /// Forget what is told.
-        forget: bool,
+        /// Whether the asker has the last answer: what it told is forgotten then. An answer that
+        /// was lost on its way is told again.
+        has_last: bool,
     },
     /// The samples of the pace that the server of this pod began at its first instruction.
     OwnPace,

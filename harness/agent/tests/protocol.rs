@@ -68,7 +68,7 @@ fn commands_keep_their_shape() {
             chunk_ms: 500,
         }),
         Ask::PaceEnd,
-        Ask::Tally { prefixes: vec!["p0123456789abcdef".to_owned()], forget: true },
+        Ask::Tally { prefixes: vec!["p0123456789abcdef".to_owned()], has_last: true },
         Ask::OwnPace,
         Ask::Dns(DnsRequest {
             server: Some("10.96.0.10:53".to_owned()),

@@ -105,7 +105,7 @@ impl Shared {
             Ask::Receipts { nonces } => self.receipts(&nonces),
             Ask::Listening => Reply::Listening(self.listening.clone()),
             Ask::Environment { names } => self.environment(&names),
-            Ask::Tally { prefixes, forget } => self.tally(&prefixes, forget),
+            Ask::Tally { prefixes, has_last } => self.tally(&prefixes, has_last),
             Ask::OwnPace => Reply::OwnPace(self.own_pace.all()),
             Ask::Pace(_)
             | Ask::PaceEnd
@@ -136,9 +136,9 @@ impl Shared {
         }
     }
 
-    fn tally(self: &Arc<Self>, prefixes: &[String], forget: bool) -> Reply {
+    fn tally(self: &Arc<Self>, prefixes: &[String], has_last: bool) -> Reply {
         match self.fence() {
-            Ok(()) => Reply::Tally(self.tallies().read(prefixes, forget)),
+            Ok(()) => Reply::Tally(self.tallies().read(prefixes, has_last)),
             Err(error) => Reply::Failed {
                 detail: format!("failed to take in what waits at the ports: {error}"),
             },

@@ -19,6 +19,8 @@ pub struct Tallies {
 #[derive(Debug, Default)]
 struct Pace {
     arrivals: Vec<(u64, u64)>,
+    /// How many of the arrivals the last answer told.
+    told: usize,
     lost: u64,
     last_us: u64,
 }
@@ -51,35 +53,36 @@ impl Tallies {
         }
     }
 
-    /// What came of these paces.
-    pub fn read(&mut self, prefixes: &[String], forget: bool) -> Vec<Tallied> {
-        let told = prefixes.iter().map(|prefix| {
-            let pace = self.paces.get(prefix);
-            Tallied {
-                prefix: prefix.clone(),
-                arrivals: pace.map_or_else(Vec::new, |pace| pace.arrivals.clone()),
-                lost: pace.map_or(0, |pace| pace.lost),
+    /// What came of these paces and is not forgotten. Who says that it has the last answer lets
+    /// that one be forgotten; an answer that was lost on its way is told again.
+    pub fn read(&mut self, prefixes: &[String], has_last: bool) -> Vec<Tallied> {
+        prefixes.iter().map(|prefix| self.read_one(prefix, has_last)).collect()
+    }
+
+    fn read_one(&mut self, prefix: &str, has_last: bool) -> Tallied {
+        let mut tallied = Tallied { prefix: prefix.to_owned(), arrivals: Vec::new(), lost: 0 };
+        if let Some(pace) = self.paces.get_mut(prefix) {
+            if has_last {
+                pace.arrivals.drain(..pace.told);
+                self.arrivals -= pace.told;
             }
-        });
-        let told = told.collect();
-        if forget {
-            prefixes.iter().for_each(|prefix| self.forget(prefix));
+            pace.told = pace.arrivals.len();
+            tallied.arrivals.clone_from(&pace.arrivals);
+            tallied.lost = pace.lost;
         }
-        told
+        tallied
     }
 
-    fn forget(&mut self, prefix: &str) {
-        if let Some(pace) = self.paces.remove(prefix) {
-            self.arrivals -= pace.arrivals.len();
-        }
-    }
-
-    /// The pace that was silent for longest goes out whole: nobody asks for it any more.
+    /// The arrivals of the pace that was silent for longest go out: most likely nobody asks for it
+    /// any more, and who does is told how many are lost.
     fn make_room(&mut self, keep: &str) {
-        let others = self.paces.iter().filter(|(prefix, _)| prefix.as_str() != keep);
-        let oldest = others.min_by_key(|(_, pace)| pace.last_us);
-        if let Some(prefix) = oldest.map(|(prefix, _)| prefix.clone()) {
-            self.forget(&prefix);
+        let others = self.paces.iter_mut().filter(|(prefix, _)| prefix.as_str() != keep);
+        let others = others.map(|(_, pace)| pace).filter(|pace| !pace.arrivals.is_empty());
+        if let Some(oldest) = others.min_by_key(|pace| pace.last_us) {
+            self.arrivals -= oldest.arrivals.len();
+            oldest.lost += oldest.arrivals.len() as u64;
+            oldest.arrivals.clear();
+            oldest.told = 0;
         }
     }
 }
@@ -88,17 +91,24 @@ impl Tallies {
 mod tests {
     use super::*;
 
-    fn read(tallies: &mut Tallies, prefix: &str, forget: bool) -> (usize, u64) {
-        let told = tallies.read(&[prefix.to_owned()], forget);
+    fn read(tallies: &mut Tallies, prefix: &str, has_last: bool) -> (usize, u64) {
+        let told = tallies.read(&[prefix.to_owned()], has_last);
         (told[0].arrivals.len(), told[0].lost)
     }
 
     #[test]
-    fn what_was_told_can_be_forgotten() {
-        let mut tallies = Tallies::default();
+    fn what_somebody_has_is_forgotten_and_nothing_else() {
+        let mut tallies = Tallies::with_capacity(3);
         tallies.write("a", 0, 1);
         tallies.write("a", 1, 2);
         assert_eq!(read(&mut tallies, "a", false), (2, 0));
+        // That answer was lost.
+        assert_eq!(read(&mut tallies, "a", false), (2, 0));
+        tallies.write("a", 2, 3);
+        // What came since the last answer is in no answer yet.
+        assert_eq!(read(&mut tallies, "a", true), (1, 0));
+        tallies.write("a", 3, 4);
+        tallies.write("a", 4, 5);
         assert_eq!(read(&mut tallies, "a", true), (2, 0));
         assert_eq!(read(&mut tallies, "a", true), (0, 0));
         assert_eq!(read(&mut tallies, "b", true), (0, 0));
@@ -110,7 +120,7 @@ mod tests {
         tallies.write("old", 0, 1);
         tallies.write("new", 0, 2);
         tallies.write("new", 1, 3);
-        assert_eq!(read(&mut tallies, "old", false), (0, 0));
+        assert_eq!(read(&mut tallies, "old", false), (0, 1));
         tallies.write("new", 2, 4);
         assert_eq!(read(&mut tallies, "new", false), (2, 1));
     }

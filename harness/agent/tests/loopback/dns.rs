@@ -1,6 +1,8 @@
 //! Names, asked of a small DNS server of our own, and `Speak::Dns` against it.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::A;
@@ -13,17 +15,33 @@ use crate::support::{agent, loopback, reach, request, serve};
 
 /// Knows `gateway.tenant.svc.cluster.local` alone; `broken` fails at the server.
 async fn name_server() -> SocketAddr {
+    counting_name_server(Arc::default()).await
+}
+
+/// The same, which counts the questions for addresses of names that begin with `gateway.tenant.` or
+/// `broken.`.
+async fn counting_name_server(questions: Arc<AtomicUsize>) -> SocketAddr {
     let socket = UdpSocket::bind(loopback(0)).await.expect("a free port");
     let address = socket.local_addr().expect("it is bound");
     tokio::spawn(async move {
         let mut buffer = [0; 1500];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
             let query = Message::from_vec(&buffer[..length]).expect("a query");
+            if is_counted(&query) {
+                questions.fetch_add(1, Ordering::Relaxed);
+            }
             let bytes = answer(&query).to_vec().expect("an answer");
             socket.send_to(&bytes, peer).await.expect("the loopback");
         }
     });
     address
+}
+
+fn is_counted(query: &Message) -> bool {
+    let question = &query.queries[0];
+    let name = question.name().to_string();
+    let is_told = name.starts_with("gateway.tenant.") || name.starts_with("broken.");
+    is_told && question.query_type() == RecordType::A
 }
 
 fn answer(query: &Message) -> Message {
@@ -95,4 +113,19 @@ async fn any_dns_answer_counts() {
     let reply = reach(request(Transport::Udp, Speak::Dns, server.port())).await;
     assert_eq!(reply.outcome, Outcome::Reached);
     assert_eq!(reply.detail, "DNS answer: Non-Existent Domain");
+}
+
+#[tokio::test]
+async fn probes_of_a_moment_share_what_was_found_and_no_failure() {
+    let questions = Arc::new(AtomicUsize::new(0));
+    let server = counting_name_server(Arc::clone(&questions)).await;
+    let resolver = Resolver::with_servers(&[server], &["tenant.svc.cluster.local."], 5);
+    let (one, other) = tokio::join!(resolver.resolve("gateway"), resolver.resolve("gateway"));
+    assert_eq!(one, other);
+    assert!(one.is_ok() && resolver.resolve("gateway").await == one);
+    assert_eq!(questions.swap(0, Ordering::Relaxed), 1);
+    for asked in 1..=2 {
+        assert!(resolver.resolve("broken.").await.is_err());
+        assert!(questions.load(Ordering::Relaxed) >= asked);
+    }
 }

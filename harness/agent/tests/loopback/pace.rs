@@ -72,9 +72,9 @@ impl Talk {
     }
 }
 
-fn tally(fixture: &Fixture, forget: bool) -> Vec<Tallied> {
+fn tally(fixture: &Fixture, has_last: bool) -> Vec<Tallied> {
     let prefixes = vec![FIRST.to_owned(), SECOND.to_owned()];
-    match fixture.server.answer(Ask::Tally { prefixes, forget }) {
+    match fixture.server.answer(Ask::Tally { prefixes, has_last }) {
         Reply::Tally(tallied) => tallied,
         other => panic!("no tally: {other:?}"),
     }
@@ -123,9 +123,9 @@ async fn a_server_tallies_a_pace_and_writes_no_receipts_of_it() {
     let mut talk = Talk::open(&fixture.control);
     talk.say(1, pace(targets, 300)).await;
     let (samples, _, _) = talk.samples(1).await;
-    talk.say(2, Ask::Tally { prefixes: vec![FIRST.to_owned()], forget: false }).await;
+    talk.say(2, Ask::Tally { prefixes: vec![FIRST.to_owned()], has_last: false }).await;
     let (_, _, reply) = talk.samples(2).await;
-    let told = tally(&fixture, true);
+    let told = tally(&fixture, false);
     assert_eq!(reply, Reply::Tally(vec![told[0].clone()]));
     for (index, tallied) in (0..).zip(&told) {
         let mut arrived: Vec<u64> = tallied.arrivals.iter().map(|(number, _)| *number).collect();

@@ -40,7 +40,12 @@ pub async fn act(trial: Trial, stage: &mut Stage<'_>) -> Result<Expectation, Fai
 }
 
 fn expect(finding: Finding, stage: &Stage<'_>, must_recover: bool) -> Expectation {
-    Expectation { open_allowed: stage.open_allowed.clone(), finding, must_recover }
+    Expectation {
+        open_allowed: stage.open_allowed.clone(),
+        finding,
+        must_recover,
+        is_lasting: true,
+    }
 }
 
 type Edit = fn(&change::Ground<'_>, &str) -> Result<Change, change::ChangeError>;
@@ -202,6 +207,12 @@ const LEAVING_GAP: &str = "Flux takes a tenant's policies away while its pods st
                            workloads away in one commit, and namespace and policies in the next \
                            (`tenant-leaving-in-steps`)";
 
+fn expect_of_leaving(stage: &Stage<'_>) -> Expectation {
+    let name = "policy-removed-before-workload";
+    let finding = stage.finding(name, LEAVING_GAP, "NetworkPolicy");
+    Expectation { is_lasting: false, ..expect(finding, stage, true) }
+}
+
 /// How long a tenant may take to leave.
 const LEAVING: Duration = Duration::from_secs(45);
 
@@ -220,11 +231,7 @@ async fn leave(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
         print::note(&format!("  {what}"));
         stage.moments.add(MomentKind::Hand, what);
     }
-    Ok(expect(
-        stage.finding("policy-removed-before-workload", LEAVING_GAP, "NetworkPolicy"),
-        stage,
-        true,
-    ))
+    Ok(expect_of_leaving(stage))
 }
 
 async fn leave_in_steps(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
@@ -237,11 +244,7 @@ async fn leave_in_steps(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
     let pushed = stage.commit(&whole, "takes the tenant's namespace and policies away").await?;
     stage.follow(&pushed).await?;
     super::born::until_gone(stage).await?;
-    Ok(expect(
-        stage.finding("policy-removed-before-workload", LEAVING_GAP, "NetworkPolicy"),
-        stage,
-        true,
-    ))
+    Ok(expect_of_leaving(stage))
 }
 
 /// Runs a shell command; nothing may open meanwhile.

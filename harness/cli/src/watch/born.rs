@@ -60,7 +60,8 @@ pub async fn be_born(stage: &mut Stage<'_>) -> Result<Expectation, Failure> {
     let by_files = stage.scene.wrong_order();
     let finding = by_files
         .unwrap_or_else(|| stage.finding(WORKLOAD_BEFORE_POLICY, BORN_GAP, "NetworkPolicy"));
-    Ok(Expectation { open_allowed: Vec::new(), finding, must_recover: false })
+    let open_allowed = Vec::new();
+    Ok(Expectation { open_allowed, finding, must_recover: false, is_lasting: false })
 }
 
 /// A workload that will probe from its first instruction, and its edges.

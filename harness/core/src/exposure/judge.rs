@@ -6,6 +6,10 @@ use crate::source::SourceLocation;
 /// Fewer probes than this say nothing of an edge (see [`crate::statistics::leaks`]).
 const PROBES_MIN: usize = 30;
 
+/// An exposure as long as this cannot hide: nothing may be unknown for longer between two probes
+/// of an edge, nor at its end where it lasts to the end of the experiment.
+const UNKNOWN_MAX_US: u64 = 1_000_000;
+
 /// What may be seen in an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
@@ -15,6 +19,9 @@ pub struct Expectation {
     pub finding: Finding,
     /// Whether every edge must be as the contract wants it at the end.
     pub must_recover: bool,
+    /// Whether both ends of every edge are there to the end. Where they come and go, what is
+    /// unknown after the last probe that told something is no reason to doubt.
+    pub is_lasting: bool,
 }
 
 /// The finding of an experiment, before it is known whether it is one.
@@ -80,7 +87,7 @@ pub fn judge(experiment: &Experiment, expectation: &Expectation) -> Judgement {
     if let Some((edge, window)) = leak {
         return Judgement::Violated(Box::new(defect(&expectation.finding, edge, window)));
     }
-    if let Some(reason) = unknown(experiment, &forbidden) {
+    if let Some(reason) = unknown(experiment, &forbidden, expectation) {
         return Judgement::Undetermined(reason);
     }
     let wrong = experiment.edges.iter().filter_map(|edge| Some((edge, edge.intervals.last()?)));
@@ -96,16 +103,66 @@ fn is_allowed(window: &Window, expectation: &Expectation) -> bool {
     allowed.any(|allowed| allowed.from_us <= window.from_us && window.to_us <= allowed.to_us)
 }
 
-fn unknown(experiment: &Experiment, forbidden: &[&EdgeExposure]) -> Option<String> {
+fn unknown(
+    experiment: &Experiment,
+    forbidden: &[&EdgeExposure],
+    expectation: &Expectation,
+) -> Option<String> {
     if forbidden.is_empty() {
         return Some("no forbidden edge was probed".to_string());
     }
-    let short = experiment.edges.iter().find(|edge| edge.probes - edge.lost < PROBES_MIN)?;
-    let told = short.probes - short.lost;
-    Some(format!(
-        "{} to {}: {told} probes told something, and fewer than {PROBES_MIN} say nothing",
-        short.from, short.to
-    ))
+    let mut edges = experiment.edges.iter();
+    let end_us = expectation.is_lasting.then_some(experiment.elapsed_us);
+    edges
+        .clone()
+        .find_map(too_few)
+        .or_else(|| forbidden.iter().find_map(|edge| without_control(edge, experiment)))
+        .or_else(|| edges.find_map(|edge| in_the_dark(edge, end_us)))
+}
+
+fn too_few(edge: &EdgeExposure) -> Option<String> {
+    let told = edge.probes - edge.lost;
+    (told < PROBES_MIN).then(|| {
+        format!(
+            "{} to {}: {told} probes told something, and fewer than {PROBES_MIN} say nothing",
+            edge.from, edge.to
+        )
+    })
+}
+
+/// A client that reached nothing it may reach proves nothing by what it did not reach.
+fn without_control(edge: &EdgeExposure, experiment: &Experiment) -> Option<String> {
+    let own = experiment.edges.iter().filter(|other| !other.forbidden && other.from == edge.from);
+    let controls: Vec<&EdgeExposure> = own.collect();
+    let is_silent = controls.iter().all(|control| control.reached == 0);
+    (is_silent && !controls.is_empty() && edge.reached == 0).then(|| {
+        format!(
+            "{} to {} never came through, and neither did {}, which may",
+            edge.from, edge.to, controls[0].to
+        )
+    })
+}
+
+/// A stretch in which nothing is known and in which an exposure could hide.
+fn in_the_dark(edge: &EdgeExposure, end_us: Option<u64>) -> Option<String> {
+    let last_told = edge.intervals.iter().rposition(|one| one.state != ExposedState::Unknown)?;
+    let between = edge.intervals[..last_told].iter();
+    let between = between.filter(|one| one.state == ExposedState::Unknown);
+    let told_until = edge.intervals[last_told].to_us;
+    let tail = end_us.map(|end_us| (told_until, end_us.saturating_sub(told_until)));
+    let (from_us, unknown_us) = between
+        .map(|one| (one.from_us, one.to_us - one.from_us))
+        .chain(tail)
+        .max_by_key(|(_, unknown_us)| *unknown_us)?;
+    (unknown_us > UNKNOWN_MAX_US).then(|| {
+        format!(
+            "{} to {}: nothing is known for {} ms from {} ms on",
+            edge.from,
+            edge.to,
+            unknown_us / 1000,
+            from_us / 1000
+        )
+    })
 }
 
 fn is_as_wanted(edge: &EdgeExposure, last: &Interval) -> bool {

@@ -151,6 +151,7 @@ fn stretches_of_any_probes_are_whole_and_claim_nothing() {
 }
 
 fn experiment(edges: &[(bool, &str)]) -> Experiment {
+    let longest = edges.iter().map(|(_, text)| text.len() as u64 * PERIOD).max();
     let edges = edges.iter().map(|(forbidden, text)| exposure(&record(*forbidden, text), PERIOD));
     Experiment {
         name: "policy-renamed".to_string(),
@@ -159,7 +160,7 @@ fn experiment(edges: &[(bool, &str)]) -> Experiment {
         commit: None,
         network_plugin: String::new(),
         rate_per_second: 50,
-        elapsed_us: 0,
+        elapsed_us: longest.unwrap_or(0),
         moments: Vec::new(),
         edges: edges.collect(),
         finding: None,
@@ -177,6 +178,7 @@ fn expectation(open: &[(u64, u64)]) -> Expectation {
             location: None,
         },
         must_recover: true,
+        is_lasting: true,
     }
 }
 
@@ -220,4 +222,38 @@ fn an_edge_must_be_as_it_was_at_the_end() {
     assert_eq!(verdict(&[(true, &closed), (false, &broken)], &[]), "allowed-edge-stays-closed");
     let interrupted = format!("{}cc{}", "o".repeat(20), "o".repeat(20));
     assert_eq!(verdict(&[(true, &closed), (false, &interrupted)], &[]), "holds");
+}
+
+#[rstest]
+#[case::a_short_hole_hides_nothing(30, 50, true, true)]
+#[case::a_long_hole_may_hide_a_leak(30, 51, true, false)]
+#[case::also_where_ends_come_and_go(30, 51, false, false)]
+fn what_is_unknown_between_probes_is_short(
+    #[case] told: usize,
+    #[case] lost: usize,
+    #[case] is_lasting: bool,
+    #[case] holds: bool,
+) {
+    let text = format!("{}{}{}", "c".repeat(told), "?".repeat(lost), "c".repeat(told));
+    let expected = Expectation { is_lasting, ..expectation(&[]) };
+    let judged = judge(&experiment(&[(true, &text)]), &expected);
+    assert_eq!(judged == Judgement::Holds, holds, "{judged:?}");
+}
+
+#[test]
+fn an_edge_that_lasts_is_probed_to_the_end() {
+    let (short, long) = ("c".repeat(40), "c".repeat(120));
+    assert!(
+        verdict(&[(true, &short), (true, &long)], &[]).contains("nothing is known for 1600 ms")
+    );
+    let leaving = Expectation { is_lasting: false, ..expectation(&[]) };
+    let judged = judge(&experiment(&[(true, &short), (true, &long)]), &leaving);
+    assert_eq!(judged, Judgement::Holds);
+}
+
+#[test]
+fn a_client_that_reaches_nothing_proves_nothing() {
+    let closed = "c".repeat(40);
+    let told = verdict(&[(true, &closed), (false, &closed)], &[]);
+    assert!(told.contains("never came through, and neither did"), "{told}");
 }

@@ -30,6 +30,7 @@ impl Tallier {
         let mut stream = None;
         loop {
             let is_last = *stop.borrow();
+            // A stream that is kept is one whose last answer came.
             stream = self.ask(stream).await;
             if is_last {
                 return;
@@ -44,13 +45,14 @@ impl Tallier {
     /// The stream, if it can be used again.
     async fn ask(&self, stream: Option<AgentStream>) -> Option<AgentStream> {
         let pod = AgentPod::new(self.server.namespace.clone(), self.server.name.clone());
+        let has_last = stream.is_some();
         let mut stream = match stream {
             Some(stream) => stream,
             None => AgentStream::open(&self.client, &pod, LIMIT).await.ok()?,
         };
         let prefixes = self.record.prefixes_to(&self.server);
         let asked_us = now_us();
-        let asked = Ask::Tally { prefixes, forget: true };
+        let asked = Ask::Tally { prefixes, has_last };
         match stream.ask(vec![asked], LIMIT).await.pop()? {
             Ok(Reply::Tally(told)) => {
                 self.record.tallied(&self.server, asked_us, told);
