@@ -33,16 +33,20 @@ impl Allowed {
     /// Of a layout that stands.
     pub fn of(cluster: &OfflineCluster<'_>) -> Self {
         let rendered = cluster.rendered();
-        let others = rendered.objects.iter().filter(|object| object.kind() != "NetworkPolicy");
-        let objects = others
-            .map(|object| (format!("{} by {}", object.label(), object.applied_by), judged(object)));
+        let others: Vec<&Object> =
+            rendered.objects.iter().filter(|object| object.kind() != "NetworkPolicy").collect();
+        let texts = others.iter().filter(|object| object.kind() != "Namespace");
+        let texts: Vec<String> = texts.map(|object| object.value.to_string()).collect();
+        let named = |label: &str| {
+            let quoted = Value::from(label).to_string();
+            texts.iter().any(|text| text.contains(&quoted))
+        };
+        let objects = others.iter().map(|object| {
+            (format!("{} by {}", object.label(), object.applied_by), judged(object, &named))
+        });
+        let objects = objects.collect();
         let flux = rendered.flux.iter().map(|state| format!("{state:?}"));
-        Self {
-            flows: flows(cluster),
-            addresses: addresses(cluster),
-            objects: objects.collect(),
-            flux: flux.collect(),
-        }
+        Self { flows: flows(cluster), addresses: addresses(cluster), objects, flux: flux.collect() }
     }
 
     /// How it is known that this is the same as another; nothing where it is not.
@@ -80,13 +84,13 @@ impl Allowed {
     }
 }
 
-/// Labels of a namespace are for selectors, whose effect is among the flows; those that admission
-/// goes by are not.
-fn judged(object: &Object) -> Value {
+/// Labels of a namespace are for the selectors of NetworkPolicies, whose effect is among the
+/// flows; those that admission goes by are not, nor those that any other object names.
+fn judged(object: &Object, named: impl Fn(&str) -> bool) -> Value {
     let mut value = object.value.clone();
     let labels = value.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
     if let Some(labels) = labels.filter(|_| object.kind() == "Namespace") {
-        labels.retain(|label, _| label.starts_with(ADMISSION));
+        labels.retain(|label, _| label.starts_with(ADMISSION) || named(label));
         if labels.is_empty()
             && let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut)
         {

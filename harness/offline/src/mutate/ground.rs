@@ -46,8 +46,9 @@ impl Written<'_> {
 
     /// The namespaces of the objects.
     pub(super) fn namespaces(&self) -> Vec<String> {
-        let mut found: Vec<String> =
-            self.objects.iter().map(|object| object.namespace().to_string()).collect();
+        let all = self.objects.iter().map(|object| object.namespace().to_string());
+        // What is the cluster's is about everybody.
+        let mut found: Vec<String> = all.filter(|namespace| !namespace.is_empty()).collect();
         found.dedup();
         found
     }

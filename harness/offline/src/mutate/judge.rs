@@ -22,6 +22,8 @@ pub struct Red {
     pub trial: Option<String>,
     /// Its reason.
     pub reason: String,
+    /// Whether a promise was seen broken, and not only nothing could be told.
+    is_broken: bool,
     /// Where it is red: the square, the object, the place.
     texts: Vec<String>,
 }
@@ -29,7 +31,8 @@ pub struct Red {
 impl Red {
     /// A defect that stops everything, so that nothing else is said.
     pub fn defect(name: &str, reason: String) -> Self {
-        Self { by: name.to_string(), trial: None, texts: vec![reason.clone()], reason }
+        let texts = vec![reason.clone()];
+        Self { by: name.to_string(), trial: None, reason, is_broken: true, texts }
     }
 
     fn is_witness(&self, killer: &Killer) -> bool {
@@ -37,7 +40,10 @@ impl Red {
             Witness::Scenario(path) => self.trial.is_some() && self.by.starts_with(path),
             Witness::Defect(name) => self.trial.is_none() && self.by.starts_with(name),
         };
-        is_named && self.reason.contains(killer.reason)
+        // That something cannot be told kills only where the operator says which words tell so.
+        is_named
+            && self.reason.contains(killer.reason)
+            && (self.is_broken || !killer.reason.is_empty())
     }
 
     fn is_about(&self, words: &[String]) -> bool {
@@ -71,6 +77,7 @@ pub fn reds(before: &[Event], after: &[Event]) -> Vec<Red> {
             by: scenarios.get(cell.trial.as_str()).cloned().unwrap_or_default(),
             trial: Some(cell.trial.clone()),
             reason: cell.verdict.reason().to_string(),
+            is_broken: is_broken(&cell.verdict),
             texts: vec![
                 cell.trial.clone(),
                 cell.row.clone(),
@@ -91,7 +98,11 @@ pub fn reds(before: &[Event], after: &[Event]) -> Vec<Red> {
 
 /// A violation is red, and so is what cannot be told: neither is green.
 fn is_red(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Violated { .. } | Verdict::Undetermined { .. })
+    is_broken(verdict) || matches!(verdict, Verdict::Undetermined { .. })
+}
+
+fn is_broken(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Violated { .. })
 }
 
 fn scenarios(events: &[Event]) -> BTreeMap<&str, String> {
@@ -128,6 +139,7 @@ fn trials(before: &[Event], after: &[Event]) -> Vec<Red> {
                 by: scenario.clone(),
                 trial: Some(trial.clone()),
                 reason: verdict.reason().to_string(),
+                is_broken: is_broken(verdict),
                 texts: vec![trial.clone(), verdict.reason().to_string()],
             })
         }
@@ -161,6 +173,7 @@ fn defects(before: &[Event], after: &[Event]) -> Vec<Red> {
         Red {
             by: defect.name,
             trial: None,
+            is_broken: true,
             texts: vec![defect.object, defect.summary.clone(), defect.message, place],
             reason: defect.summary,
         }

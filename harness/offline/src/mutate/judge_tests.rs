@@ -83,6 +83,23 @@ fn another_reason_another_scenario_or_another_place_kills_nothing() {
 }
 
 #[test]
+fn what_cannot_be_told_kills_only_by_words_that_the_operator_names() {
+    let before = run("attempts/own-policies", "a", Verdict::holds());
+    let unknown = Verdict::undetermined("the control was not created");
+    let after = run("attempts/own-policies", "a", unknown);
+    let seen = fate(&mutant("role-widened", &[]), &reds(&before, &after));
+    assert!(matches!(seen, Fate::Survived { .. }), "{seen:?}");
+    let broken = run("attempts/own-policies", "a", Verdict::violated("it was created"));
+    let seen = fate(&mutant("role-widened", &[]), &reds(&before, &broken));
+    assert!(matches!(seen, Fate::Killed { .. }), "{seen:?}");
+    let no_control = Verdict::undetermined("no allowed client reached the same target and port");
+    let before = run("isolation/egress-alone", "a", Verdict::holds());
+    let after = run("isolation/egress-alone", "a", no_control);
+    let seen = fate(&mutant("rule-removed", &[]), &reds(&before, &after));
+    assert!(matches!(seen, Fate::Killed { .. }), "{seen:?}");
+}
+
+#[test]
 fn a_defect_at_another_line_is_the_same_one() {
     let defect = |line: u64, object: &str| {
         Event::DefectFound(Defect {
