@@ -3,10 +3,12 @@
 use partywall_core::event::{Defect, Event, NotJudged};
 
 use super::text::{code, details, escape, row};
+use crate::exposure;
 use crate::failures::{Failure, defect_place, defects_by_kind, failures};
 use crate::fold::{Keep, fold_columns, fold_groups, fold_rows};
 use crate::layers::Layers;
 use crate::matrix::{Fold, Matrix};
+use crate::mutation;
 use crate::not_judged::{by_reason, title};
 use crate::outcome::outcome;
 use crate::scene::{Scene, Topic};
@@ -62,22 +64,42 @@ pub(crate) fn compose(streams: &[&[Event]], limits: &Limits) -> String {
     let scene = Scene::of(streams);
     let events = scene.of_claims();
     let view = RunView::of(&events);
-    let mut sections = vec![head(&events, &view)];
-    let kinds = defects_by_kind(&view);
+    let depth = depth(streams);
+    let has_claims = events.iter().any(|event| matches!(event, Event::RunStarted { .. }));
+    let mut sections = match has_claims || depth.is_empty() {
+        true => claims(&scene, &events, &view, limits),
+        false => Vec::new(),
+    };
+    sections.extend(depth);
+    join(sections, limits.bytes, view.whole())
+}
+
+/// What was put to the claims themselves: mutants, and changes under the exposure meter.
+fn depth(streams: &[&[Event]]) -> Vec<String> {
+    let is_mutant = |event: &Event| matches!(event, Event::MutantJudged(_));
+    let mutated = streams.iter().filter(|events| events.iter().any(is_mutant));
+    let exposed = streams.iter().map(|events| exposure::markdown(events));
+    let exposed = exposed.filter(|text| !text.is_empty()).map(|text| text + "\n");
+    exposed.chain(mutated.map(|events| mutation::markdown(events))).collect()
+}
+
+fn claims(scene: &Scene<'_>, events: &[Event], view: &RunView<'_>, limits: &Limits) -> Vec<String> {
+    let mut sections = vec![head(events, view)];
+    let kinds = defects_by_kind(view);
     let shown: Vec<Part> =
         kinds.iter().take(limits.failures).filter_map(|kind| defect_part(kind)).collect();
     sections.extend(parts(&shown));
-    sections.push(rest(kinds.len(), "more defect", limits, &view));
-    let failures = failures(&view);
+    sections.push(rest(kinds.len(), "more defect", limits, view));
+    let failures = failures(view);
     let shown: Vec<Part> = failures.iter().take(limits.failures).map(failure_part).collect();
     sections.extend(parts(&shown));
-    sections.push(rest(failures.len(), "more trial", limits, &view));
-    sections.push(not_judged(&view, limits));
+    sections.push(rest(failures.len(), "more trial", limits, view));
+    sections.push(not_judged(view, limits));
     let topics = scene.topics();
     sections.extend(topics.iter().map(|topic| matrix_section(&topic.matrix)));
     sections.push(legend(&topics, view.is_offline()));
-    sections.push(ignored(&view, limits));
-    join(sections, limits.bytes, view.whole())
+    sections.push(ignored(view, limits));
+    sections
 }
 
 /// A section with a title of its own.

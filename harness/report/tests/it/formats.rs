@@ -1,10 +1,10 @@
-//! What programs read: JSON and SARIF.
+//! What programs read: JSON, SARIF and Markdown.
 
-use partywall_report::{json, sarif};
+use partywall_report::{json, markdown, sarif};
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::sample;
+use crate::{picture, sample};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
@@ -130,4 +130,17 @@ fn fingerprints_outlive_a_line_that_moved() {
         }
     }
     assert_eq!(prints(&before), prints(&after));
+}
+
+#[test]
+fn markdown_has_experiments_and_mutants_beside_the_claims_and_without_them() {
+    let (green, watched, mutated) = (sample::green(), picture::watched(), picture::mutated());
+    let together = markdown::render_all(&[&green, &watched, &mutated]);
+    for part in ["## Partywall: HOLDS", "### policy-removed", "### Mutants: 1 of 2"] {
+        assert!(together.contains(part), "{part}: {together}");
+    }
+    let alone = markdown::render(&watched);
+    assert!(alone.starts_with("### policy-removed"), "{alone}");
+    assert!(alone.contains("policy-after-workload") && !alone.contains("NO RESULT"), "{alone}");
+    assert!(markdown::render(&[]).contains("NO RESULT"));
 }
