@@ -2,12 +2,14 @@
 //! the Service by which it is to be reached. Such a square is not left out but undetermined,
 //! because a matrix that loses what is missing would be green for it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::cell::{Cell, CellSubject, Plan};
 use super::reach::Asked;
 use super::trial::Trial;
 use crate::contract::{Contract, Endpoint, Tenant};
+use crate::doors::door_port;
 use crate::index::Index;
 use crate::inventory::{Inventory, Pod};
 use crate::port::Port;
@@ -85,6 +87,46 @@ pub(super) fn plan_unasked_nodes(
                 subject: CellSubject::Missing { why },
             });
         }
+    }
+}
+
+/// Add an undetermined cell for every kind of door by which no pod of the other tenant was asked
+/// though one of them has a port: a door that was not made is no wall.
+pub(super) fn plan_unasked_doors(
+    plan: &mut Plan,
+    asked: &Asked<'_>,
+    contract: &Contract,
+    inventory: &Inventory,
+) {
+    let Asked { index, trial, question, .. } = *asked;
+    let (Some(tenant), Some(other)) = (trial.tenant(contract), trial.other(contract)) else {
+        return;
+    };
+    let stands = |one: &Tenant| inventory.workloads(&one.namespaces).next().is_some();
+    let mut targets = inventory.workloads(&other.namespaces);
+    if !stands(tenant) || !targets.any(|pod| !pod.host_network && door_port(pod).is_some()) {
+        return;
+    }
+    let own = plan.cells.iter().filter(|cell| cell.trial == index);
+    let probes = own.filter_map(|cell| plan.batch.probes.get(cell.probe));
+    let asked_by: BTreeSet<&str> = probes
+        .filter_map(|probe| match probe {
+            Probe::Reach(probe) => Some(probe.target.by.word()),
+            _ => None,
+        })
+        .collect();
+    let doors = question.by.iter().filter(|by| by.is_door());
+    let unasked: Vec<&str> =
+        doors.map(|by| by.word()).filter(|word| !asked_by.contains(word)).collect();
+    for by in unasked {
+        let why = format!("no pod of {} asked one of {} by {by}", tenant.name, other.name);
+        plan.cells.push(Cell {
+            trial: index,
+            row: tenant.name.clone(),
+            column: other.name.clone(),
+            probe: usize::MAX,
+            subject: CellSubject::Missing { why },
+        });
     }
 }
 

@@ -249,6 +249,22 @@ fn a_pair_that_was_not_asked_on_one_node_is_missing() {
     assert_eq!(missing, [expected]);
 }
 
+#[test]
+fn a_kind_of_door_that_was_not_made_is_missing() {
+    let mut inventory = inventory();
+    let is_whole = planned(&inventory, &PAIR.replace("BY", "headless"), "denied");
+    let missing = |cell: &&Cell| matches!(cell.subject, CellSubject::Missing { .. });
+    assert_eq!(is_whole.cells.iter().find(missing).map(|cell| &cell.column), None);
+    inventory.services.retain(|service| !service.ways.headless);
+    let plan = planned(&inventory, &PAIR.replace("BY", "headless"), "denied");
+    let whys = plan.cells.iter().filter_map(|cell| match &cell.subject {
+        CellSubject::Missing { why } => Some(why.as_str()),
+        _ => None,
+    });
+    let whys: Vec<&str> = whys.collect();
+    assert!(whys.contains(&"no pod of a asked one of b by headless"), "{whys:?}");
+}
+
 const NODES: &str =
     "{from: '{tenant}', to: nodes, by: [pod], ports: {these: [22/TCP, 6443/TCP, 10250/TCP]}}";
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::cell::{Cell, CellSubject, Plan, ReachCell};
-use super::coverage::{plan_missing, plan_unasked_nodes};
+use super::coverage::{plan_missing, plan_unasked_doors, plan_unasked_nodes};
 use super::family::{control_in_family, in_family};
 use super::nodes::aims_at_nodes;
 use super::outside::aims_outside;
@@ -51,6 +51,7 @@ pub(super) fn plan_reach(
         }
     }
     plan_unasked_nodes(plan, asked, contract, inventory);
+    plan_unasked_doors(plan, asked, contract, inventory);
     plan_missing(plan, index, trial, question, contract, inventory);
 }
 
