@@ -19,7 +19,7 @@ use crate::args::{Bench, ImageSource, IpFamilyChoice, LayoutArgs, Name, Up};
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
 use crate::session_deploy::{SessionDeploy, origin_of};
-use crate::{machine, paths, print};
+use crate::{machine, paths, print, reports};
 
 const SESSION: &str = "partywall-bench";
 /// A change of a tenant's values is what a commit usually is: a new ConfigMap, a new release.
@@ -183,6 +183,9 @@ fn run(name: &Name, project: &Project, trials: &[Trial]) -> Result<Matrix, Failu
         let deployed = Deployed { ready: true, ..Deployed::default() };
         judge(session, project, trials, &deployed, "partywall test {trial}").await
     })?;
+    if outcome.exit != Exit::Holds {
+        print::note(&reports::console(&outcome.events));
+    }
     must_hold("the run", outcome.exit)?;
     let took = started.elapsed().as_secs_f64();
     let ended = outcome.events.iter().find_map(|event| match event {

@@ -172,7 +172,7 @@ fn says_flux(mutant: &Generated) -> bool {
 fn not_asked(mutant: &Generated, result: &MutantResult) -> String {
     match &result.offline {
         Fate::Equivalent { .. } => "it changes nothing".to_string(),
-        Fate::NotRun { reason } if !says_flux(mutant) => reason.clone(),
+        Fate::NotRun { reason } if mutant.files.is_err() || !says_flux(mutant) => reason.clone(),
         Fate::Killed { by, trial: None, .. } if !says_flux(mutant) => {
             format!("only the files tell it: {by}")
         }

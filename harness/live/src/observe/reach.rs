@@ -2,6 +2,7 @@
 //! then the servers are asked for their receipts.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use kube::Client;
@@ -9,7 +10,7 @@ use partywall_agent::protocol::{Ask, Outcome, ReachReply, ReachRequest, Reply, S
 use partywall_core::index::Index;
 use partywall_core::inventory::{Inventory, PodName};
 use partywall_core::observation::{Observation, ReachObservation, ReceiptState};
-use partywall_core::probe::ReachProbe;
+use partywall_core::probe::{ReachProbe, Target};
 
 use super::streams::{Answers, Streams};
 use crate::audit::audited;
@@ -126,13 +127,23 @@ fn patience(limit: Duration, of_one_client: usize, of_all: usize) -> Duration {
 
 fn ask(probe: &ReachProbe, nonce: &str, limit: Duration) -> Ask {
     Ask::Reach(ReachRequest {
-        target: probe.target.address.clone(),
+        target: asked_at(&probe.target),
         port: probe.target.port.number,
         transport: probe.target.port.transport,
         speak: probe.target.speak,
         nonce: nonce.to_string(),
         timeout_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// A door's name is asked as it is, with the dot at its end: the search list of a pod is a matter
+/// of the names that it may use, and at many tenants it would be nine questions for one.
+fn asked_at(target: &Target) -> String {
+    let is_address = target.address.parse::<IpAddr>().is_ok();
+    match target.by.is_door() && !is_address {
+        true => format!("{}.", target.address),
+        false => target.address.clone(),
+    }
 }
 
 /// What each server has received, or why it could not be asked.

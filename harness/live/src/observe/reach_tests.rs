@@ -103,3 +103,17 @@ fn a_client_that_was_not_heard_is_no_deny() {
     let leaked = observation(lost(), ReceiptState::Present);
     assert!(matches!(leaked, Observation::Reach(seen) if seen.receipt == ReceiptState::Present));
 }
+
+#[rstest]
+#[case::door(By::Headless, "web.b.svc.cluster.local", "web.b.svc.cluster.local.")]
+#[case::other_name(By::ExternalName, "x.a.svc.cluster.local", "x.a.svc.cluster.local.")]
+#[case::address(By::NodePort, "172.18.0.2", "172.18.0.2")]
+#[case::as_a_tenant_writes_it(By::Name, "web.b.svc.cluster.local", "web.b.svc.cluster.local")]
+fn a_door_s_name_is_asked_without_the_search_list(
+    #[case] by: By,
+    #[case] address: &str,
+    #[case] expected: &str,
+) {
+    let target = Target { address: address.to_string(), ..probe(by, &[]).target };
+    assert_eq!(asked_at(&target), expected);
+}

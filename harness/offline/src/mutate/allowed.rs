@@ -37,9 +37,11 @@ impl Allowed {
             rendered.objects.iter().filter(|object| object.kind() != "NetworkPolicy").collect();
         let texts = others.iter().filter(|object| object.kind() != "Namespace");
         let texts: Vec<String> = texts.map(|object| object.value.to_string()).collect();
-        let named = |label: &str| {
-            let quoted = Value::from(label).to_string();
-            texts.iter().any(|text| text.contains(&quoted))
+        // As a label with this value, or by an expression about the label.
+        let named = |label: &str, value: &Value| {
+            let label = Value::from(label);
+            let words = [format!("{label}:{value}"), format!("\"key\":{label}")];
+            texts.iter().any(|text| words.iter().any(|word| text.contains(word.as_str())))
         };
         let objects = others.iter().map(|object| {
             (format!("{} by {}", object.label(), object.applied_by), judged(object, &named))
@@ -86,11 +88,11 @@ impl Allowed {
 
 /// Labels of a namespace are for the selectors of NetworkPolicies, whose effect is among the
 /// flows; those that admission goes by are not, nor those that any other object names.
-fn judged(object: &Object, named: impl Fn(&str) -> bool) -> Value {
+fn judged(object: &Object, named: impl Fn(&str, &Value) -> bool) -> Value {
     let mut value = object.value.clone();
     let labels = value.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
     if let Some(labels) = labels.filter(|_| object.kind() == "Namespace") {
-        labels.retain(|label, _| label.starts_with(ADMISSION) || named(label));
+        labels.retain(|label, value| label.starts_with(ADMISSION) || named(label, value));
         if labels.is_empty()
             && let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut)
         {

@@ -8,6 +8,7 @@ use super::catalogue::{
 use super::ground::{Ground, Written};
 use super::model::Generated;
 use super::text::Change;
+use crate::render::SYNC_FILE;
 
 /// The API groups of Flux that apply something.
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
@@ -56,7 +57,7 @@ fn of_kustomization(ground: &Ground<'_>, one: &Written<'_>) -> Vec<Generated> {
         let change = (&["spec", "dependsOn"][..], &Change::Remove);
         mutants.push(one.mutant(ORDER_DROPPED, "", said, change));
     }
-    mutants.extend(account(one, "Kustomization"));
+    mutants.extend(account(one, "Kustomization").map(|mutant| not_of_root(one, mutant)));
     if !spec["decryption"].is_null() {
         let said = format!("Kustomization {name} opens nothing that is sealed");
         let change = (&["spec", "decryption"][..], &Change::Remove);
@@ -71,6 +72,17 @@ fn account(one: &Written<'_>, kind: &str) -> Option<Generated> {
     let said = format!("{kind} {} names no account", one.name());
     let change = (&["spec", "serviceAccountName"][..], &Change::Remove);
     Some(one.mutant(ACCOUNT_DROPPED, &kind.to_lowercase(), said, change))
+}
+
+/// Who brings the root into a cluster lets it apply as Flux itself, whatever it names.
+fn not_of_root(one: &Written<'_>, mutant: Generated) -> Generated {
+    match one.location.file.rsplit('/').next() {
+        Some(SYNC_FILE) => {
+            let reason = "the root is applied with the rights of Flux itself, whatever it names";
+            Generated { files: Err(reason.to_string()), ..mutant }
+        }
+        _ => mutant,
+    }
 }
 
 /// The key of the next tenant of the contract in place of the own one.

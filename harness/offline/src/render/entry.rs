@@ -13,7 +13,7 @@ use super::options::RenderError;
 use super::scope::group_of;
 
 /// The file that `flux bootstrap` writes.
-const SYNC_FILE: &str = "gotk-sync.yaml";
+pub(crate) const SYNC_FILE: &str = "gotk-sync.yaml";
 
 /// Groups of Flux whose objects make others.
 pub(super) const KUSTOMIZE_GROUP: &str = "kustomize.toolkit.fluxcd.io";

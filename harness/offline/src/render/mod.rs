@@ -34,6 +34,7 @@ mod values;
 mod walk;
 mod world;
 
+pub(crate) use entry::SYNC_FILE;
 pub use object::{Object, Rendered, parse_stream};
 pub use options::{Options, Programs, RenderError, Repository};
 pub use walk::render;
