@@ -80,6 +80,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The cells of a trial. Trials are planned one after the other, so they stand together.
+    pub(super) fn cells_of(&self, trial: usize) -> &[Cell] {
+        let from = self.cells.partition_point(|cell| cell.trial < trial);
+        let own = &self.cells[from..];
+        &own[..own.partition_point(|cell| cell.trial == trial)]
+    }
+
     /// The index of a reach probe; put into the batch if it is new.
     pub(super) fn reach(&mut self, probe: ReachProbe) -> usize {
         if let Some(index) = self.reach_index.get(&probe) {

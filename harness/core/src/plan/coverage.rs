@@ -107,7 +107,7 @@ pub(super) fn plan_unasked_doors(
     if !stands(tenant) || !targets.any(|pod| !pod.host_network && door_port(pod).is_some()) {
         return;
     }
-    let own = plan.cells.iter().filter(|cell| cell.trial == index);
+    let own = plan.cells_of(index).iter();
     let probes = own.filter_map(|cell| plan.batch.probes.get(cell.probe));
     let asked_by: BTreeSet<&str> = probes
         .filter_map(|probe| match probe {
@@ -140,7 +140,7 @@ struct NodesAsked {
 impl NodesAsked {
     fn of(plan: &Plan, asked: &Asked<'_>) -> Self {
         let mut places = Self::default();
-        for cell in plan.cells.iter().filter(|cell| cell.trial == asked.index) {
+        for cell in plan.cells_of(asked.index) {
             let Some(Probe::Reach(probe)) = plan.batch.probes.get(cell.probe) else { continue };
             let server = probe.target.servers.first().and_then(|server| asked.pods.pod(server));
             let (Some(client), Some(server)) = (asked.pods.pod(&probe.from), server) else {
