@@ -44,7 +44,7 @@ impl Allowed {
             texts.iter().any(|text| words.iter().any(|word| text.contains(word.as_str())))
         };
         let objects = others.iter().map(|object| {
-            (format!("{} by {}", object.label(), object.applied_by), judged(object, &named))
+            (format!("{} by {}", object.label(), object.applied_by), judged(object, named))
         });
         let objects = objects.collect();
         let flux = rendered.flux.iter().map(|state| format!("{state:?}"));
