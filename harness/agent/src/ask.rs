@@ -1,12 +1,14 @@
 //! `ask`: commands in, answers out, many at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter,
 };
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
 
 use crate::pace::{self, Paces};
 use crate::protocol::{Ask, Command, Message, PROTOCOL_VERSION, Reply};
@@ -15,6 +17,11 @@ use crate::{control, dns, http, otlp, reach};
 
 /// The longest line of the protocol, its end included.
 pub const LINE_LENGTH_MAX: usize = 1024 * 1024;
+
+/// Answers that follow each other this closely leave in one piece: every piece goes through the
+/// container runtime, the kubelet and the API server, which would be busier with it than with
+/// the probe.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// The number of the reply to a line that carries none.
 pub const NO_NUMBER: u64 = u64::MAX;
@@ -198,12 +205,17 @@ async fn write<W: AsyncWrite + Unpin>(
     output: &mut BufWriter<W>,
 ) -> Result<u64, AskError> {
     let mut answered = 0;
-    while let Some(message) = answers.recv().await {
+    let mut next = answers.recv().await;
+    while let Some(message) = next {
         write_message(output, &message).await?;
         answered += u64::from(matches!(message, Message::Reply { .. }));
-        if answers.is_empty() {
-            output.flush().await?;
-        }
+        next = match timeout(LINGER, answers.recv()).await {
+            Ok(next) => next,
+            Err(_) => {
+                output.flush().await?;
+                answers.recv().await
+            }
+        };
     }
     Ok(answered)
 }

@@ -29,8 +29,9 @@ const QUERY_ATTEMPTS: usize = 2;
 /// One name, with its whole search list.
 const NAME_TIMEOUT: Duration = Duration::from_secs(6);
 const QUERIES_IN_FLIGHT_MAX: usize = 4096;
-/// How long a found address answers those who ask next.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long a found address answers those who ask next: as long as a cluster's name server lets
+/// anybody keep one (<https://coredns.io/plugins/kubernetes/>, `ttl`).
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// A target as it is after resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

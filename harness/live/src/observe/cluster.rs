@@ -95,14 +95,15 @@ impl LiveCluster {
             let read = inventory::read(&self.client, &namespaces, agent).await;
             read.map_err(|error| environment(format!("failed to list what stands: {error}")))
         };
-        let existing: BTreeSet<String> =
-            read().await?.pods.iter().map(|pod| pod.name.namespace.clone()).collect();
-        let ensured = harness_pods::ensure(&self.client, &contract.platform, &existing, agent);
-        ensured.await.map_err(|error| environment(error.to_string()))?;
         let mut standing = read().await?;
+        let existing: BTreeSet<String> =
+            standing.pods.iter().map(|pod| pod.name.namespace.clone()).collect();
+        let own = harness_pods::ensure(&self.client, &contract.platform, &existing, agent).await;
         let beyond = world::ensure(&self.client, &self.session, &standing).await;
-        beyond.map_err(|error| environment(error.to_string()))?;
-        standing = read().await?;
+        let made = [own, beyond].into_iter().collect::<Result<Vec<bool>, _>>();
+        if made.map_err(|error| environment(error.to_string()))?.contains(&true) {
+            standing = read().await?;
+        }
         let changed = twin::ensure(&self.client, contract, &standing, agent).await;
         if changed.map_err(|error| environment(error.to_string()))? {
             standing = read().await?;

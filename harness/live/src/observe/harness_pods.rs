@@ -29,13 +29,14 @@ pub(crate) enum HarnessPodError {
     NotRunning(#[from] WaitError<std::convert::Infallible>),
 }
 
-/// Make the pods that are not there yet, and wait until all run.
+/// Make the pods that are not there yet, and wait until all run. Says whether any was missing, so
+/// that the inventory must be read again.
 pub(super) async fn ensure(
     client: &Client,
     platform: &[String],
     existing: &BTreeSet<String>,
     agent_image: &str,
-) -> Result<(), HarnessPodError> {
+) -> Result<bool, HarnessPodError> {
     apply_all(
         client,
         &[object(json!({
@@ -56,7 +57,7 @@ pub(super) async fn ensure(
     for (namespace, name) in &wanted {
         running(client, namespace, name).await?;
     }
-    Ok(())
+    Ok(!missing.is_empty())
 }
 
 async fn missing<'a>(

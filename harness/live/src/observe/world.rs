@@ -25,7 +25,7 @@ pub(super) async fn ensure(
     client: &Client,
     session: &Session,
     standing: &Inventory,
-) -> Result<(), HarnessPodError> {
+) -> Result<bool, HarnessPodError> {
     let image = &session.bundle.agent;
     let mut wanted = vec![name_server(image)];
     if session.world.addresses {
@@ -45,7 +45,7 @@ pub(super) async fn ensure(
     for pod in &wanted {
         running(client, OPEN_NAMESPACE, pod.metadata.name.as_deref().unwrap_or_default()).await?;
     }
-    Ok(())
+    Ok(!missing.is_empty())
 }
 
 fn name_server(image: &str) -> DynamicObject {
