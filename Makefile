@@ -16,7 +16,7 @@ e2e: ## The main job: set up what is missing, bring up, test, run the mutants, t
 
 .PHONY: test
 test: ## Unit tests and everything that needs no cluster
-	$(PARTYWALL) images build kustomize helm
+	$(PARTYWALL) images build kustomize helm sops
 	cargo test --locked --workspace
 	cd kind-config/modules/git-server && go test .
 

@@ -20,4 +20,5 @@ fuzz_target!(|text: &str| {
         sops::readable_leaves("x.yaml", text),
     );
     assert!(sops::open("x.yaml", text, &STRANGER).is_err());
+    assert!(sops::flux_opens("x.yaml", text, &STRANGER).is_err());
 });

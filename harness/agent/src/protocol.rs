@@ -257,6 +257,13 @@ pub struct EmitRequest {
     pub headers: Option<BTreeMap<String, String>>,
     /// Endpoint instead of that of the environment.
     pub endpoint: Option<String>,
+    /// Header lines that take the place of `X-Scope-OrgID`, in this order and in these letters
+    /// where the protocol keeps letters; `None` leaves it as it is.
+    #[serde(default)]
+    pub organisation: Option<Vec<(String, String)>>,
+    /// Attributes of the resource beside those of the environment.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
     /// How long to wait for the collector's answer.
     pub timeout_ms: u64,
 }

@@ -45,6 +45,8 @@ fn commands_keep_their_shape() {
             marker: "marker_1".to_owned(),
             headers: None,
             endpoint: None,
+            organisation: Some(vec![("X-Scope-OrgID".to_owned(), "b".to_owned())]),
+            attributes: BTreeMap::new(),
             timeout_ms: 500,
         }),
         Ask::Http(HttpRequest {

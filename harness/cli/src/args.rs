@@ -1,6 +1,7 @@
 //! The command line's words.
 
 mod depth;
+mod rotate;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use partywall_live::{Session, SessionError};
 
 pub use depth::{LiveMutants, Mutate, MutateFormat, Watch};
+pub use rotate::{Rotate, RotateStep};
 
 /// Proves that the walls between tenants hold.
 #[derive(Debug, Parser)]
@@ -49,6 +51,8 @@ pub enum Command {
     Mutate(Mutate),
     /// Measure for how long edges are open or closed while something changes
     Watch(Watch),
+    /// Help to rotate a tenant's age key: plan, do a step, verify
+    Rotate(Rotate),
     /// Push the layout's working tree and wait until Flux has applied it
     Push(Push),
     /// The component images and programs
@@ -280,6 +284,9 @@ pub struct Test {
 pub struct Mutants {
     /// Only mutants whose name contains this
     pub filter: Option<String>,
+    /// For each scenario only the first mutant that turns it red
+    #[arg(long)]
+    pub one_each: bool,
     #[command(flatten)]
     pub name: Name,
     /// The folder of mutants

@@ -46,7 +46,7 @@ impl Deploy for SessionDeploy<'_> {
     ) -> Result<Vec<FluxObject>, Failure> {
         self.spec.images = session_images(&self.session.bundle.components)?;
         let replace = replaced.iter().map(|(path, text)| (path.clone(), Some(text.clone())));
-        let options = PushOptions { replace: replace.collect() };
+        let options = PushOptions { replace: replace.collect(), ..PushOptions::default() };
         let client = self.session.client().await.map_err(Failure::environment)?;
         let another = self.is_another_layout()?;
         // What a broken or a mended commit left standing would hide what the next one lacks.

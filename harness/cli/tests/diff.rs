@@ -20,6 +20,7 @@ use support::{Outcome, Place, root};
 
 const POLICIES: &str = "platform/tenants/customer-a/network-policies.yaml";
 const VALUES: &str = "customers/customer-a/values.yaml";
+const COLLECTOR: &str = "shared-services/observability/config/collector.yaml";
 const LAYOUT: [&str; 2] = ["--layout", "repository/deployments"];
 
 fn copy(from: &Path, to: &Path) {
@@ -169,10 +170,17 @@ fn drop_tenant(place: &Place) {
     let rule = "  - path_regex: ^customers/customer-b";
     edit(place, ".sops.yaml", |text| cut(text, rule, "  - path_regex"));
     edit(place, "partywall.yaml", |text| cut(text, "  - name: customer-b\n", "  - name: soev"));
+    let flow = "  - {from: customer-b, to: [collector-customer-b]}\n";
+    replace(place, "partywall.yaml", flow, "");
 }
 
 fn swap_org(place: &Place) {
-    replace(place, VALUES, "tenantId: customer-a", "tenantId: customer-b");
+    for store in ["loki:3100", "mimir:9009"] {
+        let sent = |org: &str| {
+            format!("    endpoint: http://{store}/otlp\n    headers:\n      X-Scope-OrgID: {org}\n")
+        };
+        replace(place, COLLECTOR, &sent("customer-a"), &sent("customer-b"));
+    }
 }
 
 fn comment(place: &Place) {
@@ -214,13 +222,15 @@ fn comment(place: &Place) {
     "customer-b customers/customer-b/secrets.yaml: opened by age13nuhqmxqdr…wes8f6 (customer-b) => none as contracted customers/customer-b/secrets.yaml:16",
     "customer-b logs: customer-b => none as contracted ?:null",
 ])]
-#[case::recipient_added(|place: &Place| apply(place, "07-second-recipient"), 1, 2, &[
+#[case::recipient_added(|place: &Place| apply(place, "07-second-recipient"), 1, 4, &[
     "customer-a customers/customer-a/secrets.yaml: opened by age1ltxcq0hhpw…r6mwfw (customer-a) => opened by age13nuhqmxqdr…wes8f6 (customer-b) and age1ltxcq0hhpw…r6mwfw (customer-a) against customers/customer-a/secrets.yaml:25",
     "new recipient-not-in-rule customers/customer-a/secrets.yaml:25",
+    "new key-shared-between-tenants .sops.yaml:7",
+    "new key-shared-between-tenants customers/customer-a/secrets.yaml:25",
 ])]
 #[case::org_swapped(swap_org, 1, 2, &[
-    "customer-a logs: customer-a => customer-b against customers/customer-a/values.yaml:14",
-    "customer-a metrics: customer-a => customer-b against customers/customer-a/values.yaml:14",
+    "customer-a logs: customer-a => customer-b against shared-services/observability/config/collector.yaml:34",
+    "customer-a metrics: customer-a => customer-b against shared-services/observability/config/collector.yaml:44",
 ])]
 #[case::decryption_removed(|place: &Place| apply(place, "08-decryption-removed"), 1, 2, &[
     "customer-b Kustomization flux-system/customer-b: opens its files with Secret flux-system/sops-age-customer-b => does not open its files against flux-system/tenants/customer-b.yaml:16",

@@ -14,7 +14,7 @@ use crate::source::SourceLocation;
 use crate::verdict::Verdict;
 
 pub use exposure::{
-    Distribution, EdgeExposure, Experiment, ExposedState, Interval, Moment, MomentKind,
+    Distribution, EdgeExposure, Experiment, ExposedState, Interval, KEPT, Moment, MomentKind,
 };
 pub use mutation::{Fate, MutantResult};
 

@@ -301,6 +301,12 @@ pub struct Lacks {
     pub outside: Option<String>,
     /// A zone that the cluster's name server forwards to ours.
     pub name_zone: Option<String>,
+    /// A key that opens the sealed files of a tenant, by the tenant's name.
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
+    /// The earlier commits of the layout.
+    #[serde(default)]
+    pub history: Option<String>,
 }
 
 /// Everything probes are planned on.

@@ -18,6 +18,7 @@ pub mod doors;
 pub mod event;
 pub mod exit;
 pub mod exposure;
+mod forge;
 pub mod index;
 pub mod inventory;
 pub mod layout;

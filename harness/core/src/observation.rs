@@ -110,6 +110,100 @@ pub enum SecretObservation {
         /// Place and kind of every finding; never the value.
         findings: Vec<(SourceLocation, String)>,
     },
+    /// Where the tenant's secret values were looked for.
+    Searched {
+        /// How many values that no other tenant has were looked for.
+        canaries: usize,
+        /// Where.
+        places: Vec<SearchedPlace>,
+    },
+    /// What becomes of other tenants' sealed files in the tenant's own folder.
+    Copies {
+        /// Whether the same Kustomization opens what is the tenant's own, in the same way. Where
+        /// it does not, that it refuses a neighbour's file tells nothing.
+        opens_own: bool,
+        /// One for each sealed file of each other tenant.
+        copies: Vec<FileCopy>,
+    },
+    /// Whether files are what was sealed.
+    Seals {
+        /// Per file.
+        files: Vec<FileSeal>,
+    },
+}
+
+/// Whether one file is what was sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSeal {
+    /// Where the file has its MAC, or what does not fit it.
+    pub location: SourceLocation,
+    /// What its MAC says.
+    pub state: SealState,
+}
+
+/// What the MAC of a sealed file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SealState {
+    /// It fits.
+    Whole,
+    /// It does not fit: says what was changed.
+    Changed {
+        /// One line for a person, without a value.
+        detail: String,
+    },
+    /// The file has none.
+    Missing,
+    /// It cannot be told without a key, and none here opens the file; says why.
+    Unknown {
+        /// One line for a person.
+        detail: String,
+    },
+}
+
+/// One kind of place in which secret values were looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchedPlace {
+    /// What it is: `events`, `logs of flux-system`.
+    pub place: String,
+    /// How many objects, logs or files were read.
+    pub read: usize,
+    /// Why the search did not find what the harness had planted there; nothing where it did.
+    pub blind: Option<String>,
+    /// Object, field, offset, encoding and the beginning of the hash; never the value.
+    pub found: Vec<String>,
+}
+
+/// One tenant's sealed file in the folder of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCopy {
+    /// The tenant whose file it is.
+    pub owner: String,
+    /// The file.
+    pub file: String,
+    /// What became of the copy.
+    pub fate: CopyFate,
+}
+
+/// What became of a copied sealed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyFate {
+    /// It was opened: the plaintext is the copier's. Says by which key.
+    Opened {
+        /// One line for a person, without the value.
+        detail: String,
+    },
+    /// It was not opened, because the key does not fit. Says who refused it.
+    Refused {
+        /// One line for a person.
+        detail: String,
+    },
+    /// It cannot be told; says why.
+    Unknown {
+        /// One line for a person.
+        detail: String,
+    },
 }
 
 /// Who can open one encrypted file.
@@ -151,6 +245,10 @@ pub struct DeliverObservation {
     pub detail: String,
     /// Per organisation.
     pub orgs: BTreeMap<String, OrgSight>,
+    /// How long the marker took from the collector's answer until the tenant's own organisation
+    /// showed it, in microseconds; at most, for the store is asked now and then.
+    #[serde(default)]
+    pub visible_us: Option<u64>,
 }
 
 /// The answer to an access probe.

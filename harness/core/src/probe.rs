@@ -9,6 +9,7 @@ use crate::contract::Tenant;
 use crate::inventory::PodName;
 use crate::port::Port;
 
+pub use crate::forge::{Forge, Forged, Over};
 pub use partywall_agent::protocol::{Signal, Speak};
 
 /// The kinds of question, for deciding what a backend can answer.
@@ -153,6 +154,14 @@ pub enum SecretAsk {
     RefusesWrongKey,
     /// Does any file of the commit hold a plaintext Secret or a private key?
     NothingReadableInGit,
+    /// What becomes of a sealed file of another tenant, once this one has a copy in its folder?
+    RefusesNeighboursFile,
+    /// Is every file what was sealed? Its MAC tells, which Flux does not look at.
+    AsSealed,
+    /// Did an earlier commit hold a plaintext Secret or a private key?
+    NothingReadableInHistory,
+    /// Is any of its values found where it should not be: in logs, events, other Secrets, reports?
+    CanariesStayPut,
 }
 
 /// One telemetry marker, sent by a tenant and looked for in every organisation.
@@ -162,6 +171,32 @@ pub struct DeliverProbe {
     pub tenant: Tenant,
     /// Log or metric.
     pub signal: Signal,
+    /// How it is carried; as the sender's environment says where it is not asked for.
+    pub over: Option<Over>,
+    /// What of it is not the tenant's own.
+    pub forged: Option<Forged>,
+}
+
+impl DeliverProbe {
+    /// A marker as the tenant's own environment says.
+    pub const fn of(tenant: Tenant, signal: Signal) -> Self {
+        Self { tenant, signal, over: None, forged: None }
+    }
+
+    /// What is sent, for people: `log by grpc as other`, with the organisation that is claimed.
+    pub fn words(&self) -> String {
+        let mut words = format!("{:?}", self.signal).to_lowercase();
+        if let Some(over) = self.over {
+            words.push_str(&format!(" by {}", over.word()));
+        }
+        if let Some(forged) = &self.forged {
+            words.push_str(&format!(" as {}", forged.how.word()));
+            if let Some(other) = &forged.other {
+                words.push_str(&format!(" to {other}"));
+            }
+        }
+        words
+    }
 }
 
 /// A request to a telemetry store without an organisation.

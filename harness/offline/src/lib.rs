@@ -24,6 +24,7 @@ pub mod netpol;
 pub mod render;
 pub mod revision;
 pub mod rights;
+pub mod rotate;
 pub mod scale;
 pub mod scan;
 pub mod secret;

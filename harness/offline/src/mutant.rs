@@ -32,6 +32,10 @@ pub struct Mutant {
     pub layout: String,
     /// The patch: a file beside `mutant.yaml`.
     pub patch: String,
+    /// Whether the patch was committed and the next commit took it back: what is judged is the
+    /// layout as it is, with that commit behind it.
+    #[serde(default)]
+    pub taken_back: bool,
     /// What a run on it must say.
     pub expect: Expectation,
     /// The folder's name: `01-telemetry-org`.
@@ -51,8 +55,16 @@ pub struct Expectation {
     /// The topic of the scenario that goes red: `reach`, `isolation`, `secrets`, `telemetry`; or
     /// the scenario alone, where its topic takes long: `attempts::own_policies`.
     pub question: String,
-    /// The trial, without the backend in front: `reach::undeclared_ports::customer_a`.
+    /// The trial, without the backend in front: `reach::undeclared_ports::customer_a`; none where
+    /// a finding alone tells.
+    #[serde(default)]
     pub trial: String,
+    /// The finding of the files that tells, with or without a trial that goes red.
+    #[serde(default)]
+    pub finding: Option<String>,
+    /// Whether the files alone can tell, so that no cluster is asked.
+    #[serde(default)]
+    pub only_files: bool,
     /// Cells that go red, as `row -> column` or the beginning of it; any cell where none is
     /// listed.
     #[serde(default)]

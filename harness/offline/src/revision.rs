@@ -2,6 +2,7 @@
 
 mod error;
 mod git;
+mod past;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::path::Path;
 use partywall_core::Layout;
 
 pub use error::RevisionError;
+pub use past::{Past, PastFile, past};
 
 use crate::load::folder_files;
 use git::Git;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use partywall_core::Layout;
 use partywall_core::document::{Document, Item, Node};
 use partywall_core::layout::{folder_of, is_yaml};
@@ -11,6 +13,10 @@ use crate::sops;
 
 /// How many characters after its prefix make an age key, rather than talk about one.
 const AGE_KEY_CHARACTERS: usize = 40;
+/// `-----BEGIN ` in base64.
+const ENCODED_BEGIN: &str = "LS0tLS1CRUdJTi";
+/// So many characters of base64 hold the first line of any private key.
+const ENCODED_HEADER: usize = 64;
 
 /// Everything in the layout that is readable and should be sealed, in the order of places.
 pub fn readable_secrets(layout: &Layout) -> Vec<(SourceLocation, String)> {
@@ -23,6 +29,7 @@ pub fn readable_secrets(layout: &Layout) -> Vec<(SourceLocation, String)> {
         let file = &document.location.file;
         for object in objects(&document.root) {
             findings.extend(secret_values(file, object));
+            findings.extend(kubeconfig_values(file, object));
         }
         findings.extend(generated(layout, document));
     }
@@ -88,6 +95,8 @@ fn private_keys(file: &str, text: &str) -> Vec<Finding> {
             "a private age key"
         } else if has_pem_key(line) {
             "a private key (PEM)"
+        } else if has_encoded_key(line) {
+            "a private key (PEM in base64)"
         } else {
             continue;
         };
@@ -110,6 +119,43 @@ fn has_pem_key(line: &str) -> bool {
     begins.and_then(|rest| rest.split_once("-----")).is_some_and(|(label, _)| {
         label.ends_with("PRIVATE KEY") && label.chars().all(|c| c.is_ascii_uppercase() || c == ' ')
     })
+}
+
+/// Kubeconfigs hold client keys so, and Secrets those of certificates.
+fn has_encoded_key(line: &str) -> bool {
+    line.match_indices(ENCODED_BEGIN).any(|(at, _)| {
+        let encoded = line[at..].bytes().take(ENCODED_HEADER);
+        let encoded = encoded.take_while(|b| b.is_ascii_alphanumeric() || b"+/".contains(b));
+        let mut encoded: Vec<u8> = encoded.collect();
+        encoded.truncate(encoded.len() / 4 * 4);
+        let decoded = STANDARD.decode(encoded).unwrap_or_default();
+        // The header alone is looked at, and what follows it may be no text.
+        let header: String = decoded.iter().map(|byte| char::from(*byte)).collect();
+        header.lines().next().is_some_and(has_pem_key)
+    })
+}
+
+/// Credentials in a kubeconfig that are no private keys.
+fn kubeconfig_values(file: &str, object: &Item) -> Vec<Finding> {
+    if object.text(&["kind"]) != Some("Config") {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for user in object.items(&["users"]) {
+        let name = user.text(&["name"]).unwrap_or("without a name");
+        for (key, value) in user.entries(&["user"]) {
+            let is_credential = matches!(key.as_str(), "token" | "password");
+            if let Node::Scalar(text) = &value.node
+                && is_credential
+                && !text.is_empty()
+                && !is_sealed_value(text)
+            {
+                let place = SourceLocation::new(file, value.line);
+                findings.push((place, format!("a {key} of user `{name}` of a kubeconfig")));
+            }
+        }
+    }
+    findings
 }
 
 /// Literals of a `secretGenerator`, and its files that are not sealed.
@@ -202,6 +248,21 @@ mod tests {
         "x\n-----BEGIN RSA PRIVATE KEY-----\nhunter2\n",
         "a/tls.txt:2 a private key (PEM)"
     )]
+    #[case::post_quantum(
+        "k.txt",
+        "AGE-SECRET-KEY-PQ-1ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\n",
+        "k.txt:1 a private age key"
+    )]
+    #[case::client_key(
+        "kubeconfig",
+        "users:\n- user:\n    client-key-data: LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0tCmh1bnRlcjIK\n",
+        "kubeconfig:3 a private key (PEM in base64)"
+    )]
+    #[case::token(
+        "kubeconfig.yaml",
+        "kind: Config\nusers:\n- name: admin\n  user:\n    token: hunter2\n",
+        "kubeconfig.yaml:5 a token of user `admin` of a kubeconfig"
+    )]
     #[case::literal(
         "a/kustomization.yaml",
         "secretGenerator:\n- name: db\n  literals:\n  - p=hunter2\n",
@@ -240,6 +301,11 @@ mod tests {
     #[case::no_values("s.yaml", "kind: Secret\nmetadata: {name: token}\ndata: {}\n")]
     #[case::talk("README.md", "a key starts with AGE-SECRET-KEY-1\n-----BEGIN CERTIFICATE-----\n")]
     #[case::dotenv("a.env", "A=1\n")]
+    #[case::certificate(
+        "kubeconfig",
+        "certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==\n"
+    )]
+    #[case::no_base64("x.txt", "LS0tLS1CRUdJTi\nLS0tLS1CRUdJTi!!\n")]
     fn passes(#[case] file: &str, #[case] text: &str) {
         assert_eq!(scan(&[(file, text)]), Vec::<String>::new());
     }

@@ -145,14 +145,15 @@ fn a_policy_that_opens_more_is_drafted_as_more() {
     let path = "platform/tenants/customer-a/network-policies.yaml";
     let policy = files.get_mut(path).expect("the policy is there");
     *policy =
-        policy.replacen("app: alloy", "app: loki", 1).replacen("- port: 4317", "- port: 3100", 1);
-    let shared = "shared-services/observability/network-policies.yaml";
+        policy.replacen("app: alloy", "app: loki", 1).replacen("- port: 14317", "- port: 3100", 1);
+    let shared = "shared-services/observability/receivers/customer-a.yaml";
     let ingress = files.get_mut(shared).expect("the policy is there");
-    *ingress =
-        ingress.replacen("app: alloy", "app: loki", 1).replacen("- port: 4317", "- port: 3100", 1);
+    *ingress = ingress
+        .replacen("matchLabels:\n      app: alloy", "matchLabels:\n      app: loki", 1)
+        .replacen("- port: 14317", "- port: 3100", 1);
     let layout = Layout::new(files).expect("the layout parses");
     let (_, contract) = drafted(&layout, &own(&layout));
     assert!(contract.allowed_endpoints("customer-a").contains(&"loki"));
-    assert!(!contract.allowed_endpoints("customer-a").contains(&"collector"));
+    assert!(!contract.allowed_endpoints("customer-a").contains(&"collector-customer-a"));
     assert!(!contract.allowed_endpoints("customer-b").contains(&"loki"));
 }

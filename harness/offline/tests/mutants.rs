@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use partywall_core::contract::Contract;
 use partywall_core::event::Blame;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Forge, Signal};
 use partywall_core::source::SourceLocation;
 use partywall_core::{Layout, Port};
 use partywall_offline::mutant::{Mutant, apply};
@@ -39,6 +39,7 @@ enum Ask {
     Closed(&'static str, &'static str, Port),
     Org(&'static str),
     Tenancy(Signal),
+    Forged(Forge),
     Secret(&'static str),
     Readable,
 }
@@ -53,6 +54,7 @@ fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
             blame::missing_egress(layout, &contract, from, from, *port, to)
         }
         Ask::Org(name) => blame::org(layout, tenant(name)),
+        Ask::Forged(forge) => blame::believed(layout, *forge),
         Ask::Tenancy(store) => blame::tenancy(layout, *store),
         Ask::Secret(name) => blame::secret(layout, tenant(name)),
         Ask::Readable => {
@@ -81,7 +83,17 @@ fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
 #[case("16-metrics-to-one-org", Ask::Org("customer-b"))]
 #[case("17-mimir-tenancy-off", Ask::Tenancy(Signal::Metric))]
 #[case("18-loki-opened", Ask::Open("soev-internal", "observability", Port::tcp(3100)))]
-#[case("19-collector-closed", Ask::Closed("soev-internal", "observability/alloy", Port::tcp(4317)))]
+#[case(
+    "19-collector-closed",
+    Ask::Closed("soev-internal", "observability/alloy", Port::tcp(34317))
+)]
+#[case("83-receivers-swapped", Ask::Org("customer-a"))]
+#[case("84-receiver-opened", Ask::Open("customer-b", "observability", Port::tcp(14317)))]
+#[case("85-metrics-to-one-receiver", Ask::Org("customer-b"))]
+#[case("86-client-believed", Ask::Forged(Forge::Other))]
+#[case("87-nameless-to-a-neighbour", Ask::Forged(Forge::Missing))]
+#[case("88-mimir-believes-any-value", Ask::Forged(Forge::TwoValues))]
+#[case("89-loki-shows-all", Ask::Forged(Forge::NamespaceAttribute))]
 fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
     let mutant = Mutant::load(&mutants().join(name)).expect("the mutant is well formed");
     let (layout, changed) = mutated(&mutant);

@@ -93,10 +93,10 @@ const WALLS: &str = "platform/tenants/customer-a/network-policies.yaml";
 
 #[rstest]
 #[case::telemetry(
-    "        - port: 4317\n          protocol: TCP\n",
+    "        - port: 14317\n          protocol: TCP\n",
     "",
-    "collector",
-    Port::tcp(4317)
+    "collector-customer-a",
+    Port::tcp(14317)
 )]
 #[case::dns("        - port: 53\n          protocol: TCP\n", "", "dns", Port::tcp(53))]
 #[case::gateway("app: gateway", "app: gate", "gateway", Port::tcp(8000))]
@@ -152,7 +152,11 @@ const GATEWAY: &str = "    - to:
 ";
 
 #[rstest]
-#[case::telemetry("        - port: 4317\n          protocol: TCP\n", "collector", Port::tcp(4317))]
+#[case::telemetry(
+    "        - port: 14317\n          protocol: TCP\n",
+    "collector-customer-a",
+    Port::tcp(14317)
+)]
 #[case::dns_over_tcp("        - port: 53\n          protocol: TCP\n", "dns", Port::tcp(53))]
 #[case::dns("        - port: 53\n          protocol: UDP\n", "dns", Port::udp(53))]
 #[case::other(GATEWAY, "gateway", Port::tcp(8000))]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use partywall_core::contract::Contract;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{DeliverProbe, Signal};
 use partywall_offline::load;
 use partywall_offline::mutant::{Mutant, apply};
 use partywall_offline::render::{Rendered, Repository};
@@ -37,7 +37,9 @@ fn the_reference_layout_sends_every_tenant_into_its_own_organisation() {
         for signal in [Signal::Log, Signal::Metric] {
             let trail = telemetry.trail(tenant, signal);
             assert_eq!(trail.orgs, [tenant.org.as_str()], "{trail:#?}");
-            let seen = telemetry.deliver(tenant, signal, &|_| Reaches::Yes).expect("it is judged");
+            let seen = telemetry
+                .deliver(&DeliverProbe::of(tenant.clone(), signal), &|_| Reaches::Yes)
+                .expect("it is judged");
             assert!(seen.accepted && seen.orgs.values().all(|sight| sight.fence), "{seen:#?}");
             let marked = seen.orgs.iter().filter(|(_, sight)| sight.marker);
             assert_eq!(
@@ -80,7 +82,8 @@ fn a_mutant_is_blamed_on_the_line_that_it_changed(
     let (rendered, contract) = rendered(scratch.path());
     let telemetry = Telemetry::new(&rendered, &contract);
     let tenant = &contract.tenants[tenant];
-    let blame = telemetry.blame(tenant, signal).expect("a line is at fault");
+    let blame =
+        telemetry.blame(&DeliverProbe::of(tenant.clone(), signal)).expect("a line is at fault");
     assert_eq!(blame.location.to_string(), expected);
     assert_ne!(telemetry.trail(tenant, signal).orgs, [tenant.org.as_str()]);
 }

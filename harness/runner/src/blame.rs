@@ -5,7 +5,7 @@ use partywall_core::event::Blame;
 use partywall_core::inventory::{Pod, Role};
 use partywall_core::observation::Observation;
 use partywall_core::plan::{Cell, Trial};
-use partywall_core::probe::{Probe, ReachProbe};
+use partywall_core::probe::{Forged, Probe, ReachProbe};
 use partywall_core::scenario::Expect;
 use partywall_core::verdict::Verdict;
 
@@ -54,7 +54,13 @@ pub(crate) fn blame(
                 probe.target.port,
             )
         }
-        Probe::Deliver(probe) => partywall_offline::blame::org(&project.layout, &probe.tenant),
+        Probe::Deliver(probe) => {
+            let forged = probe.forged.as_ref();
+            let believed =
+                |forged: &Forged| partywall_offline::blame::believed(&project.layout, forged.how);
+            let org = || partywall_offline::blame::org(&project.layout, &probe.tenant);
+            forged.and_then(believed).or_else(org)
+        }
         Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
         Probe::Access(probe) => partywall_offline::blame::tenancy(&project.layout, probe.store),
         Probe::Attempt(_) => match facts.observations.get(cell.probe)? {

@@ -34,7 +34,7 @@ fn of_deliver(seen: &DeliverObservation) -> Evidence {
     Evidence {
         outcome: format!("marker in {}", named(|sight| sight.marker)),
         receipt: format!("fence in {}", named(|sight| sight.fence)),
-        elapsed_us: None,
+        elapsed_us: seen.visible_us,
     }
 }
 
@@ -142,11 +142,12 @@ mod tests {
             sender: "a/x".to_string(),
             detail: String::new(),
             orgs: BTreeMap::from([("a".to_string(), own), ("b".to_string(), other)]),
+            visible_us: Some(300_000),
         };
         let told = evidence(&Observation::Deliver(seen)).unwrap();
         assert_eq!(
-            (told.outcome.as_str(), told.receipt.as_str()),
-            ("marker in a", "fence in a, b")
+            (told.outcome.as_str(), told.receipt.as_str(), told.elapsed_us),
+            ("marker in a", "fence in a, b", Some(300_000))
         );
     }
 }

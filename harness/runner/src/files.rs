@@ -12,7 +12,7 @@ use partywall_core::source::SourceLocation;
 use partywall_offline::cluster::{OfflineCluster, Surroundings};
 use partywall_offline::defect::FluxObject;
 use partywall_offline::render::{self, Programs, RenderError, Rendered, Repository};
-use partywall_offline::secret::Keys;
+use partywall_offline::secret::{History, Keys};
 use partywall_offline::{draft, load, revision, rights, wiring};
 
 use crate::deploy::{Deploy, Deployed, deploy_with_scratch_mends};
@@ -53,6 +53,8 @@ pub struct Files {
     pub not_judged: Vec<NotJudged>,
     /// The commit, where the files are those of one.
     pub commit: Option<String>,
+    /// What earlier commits held, once it was read.
+    pub history: History,
 }
 
 /// A layout that was rendered, behind whatever defects it has.
@@ -96,7 +98,8 @@ pub fn load_files(place: &Place, rendering: &Rendering) -> Result<Files, Project
     }
     let repositories = repositories(place, &layout, &contract)?;
     let project = Project { directory: place.directory.clone(), layout, contract };
-    Ok(Files { project, repositories, not_judged, commit })
+    let history = History::default();
+    Ok(Files { project, repositories, not_judged, commit, history })
 }
 
 fn unread(error: &partywall_core::source::LoadError) -> NotJudged {
@@ -187,6 +190,13 @@ impl Rendering {
 }
 
 impl Files {
+    /// Read what earlier commits held: those that lead to the revision that the files are of, or
+    /// all that the repository knows.
+    pub fn read_history(&mut self) {
+        let Project { directory, layout, .. } = &self.project;
+        self.history = History::read(directory, self.commit.as_deref(), layout);
+    }
+
     /// Render the layout; behind a defect that stops everything, in a scratch copy without it.
     pub async fn deploy(&self, rendering: &Rendering) -> Result<Judgeable, RenderError> {
         let mut deploy = OfflineDeploy { files: self, rendering, rendered: Rendered::default() };
@@ -244,7 +254,8 @@ pub async fn judge_files(
 ) -> Result<RunOutcome, partywall_core::cluster::ObserveError> {
     let project = &files.project;
     let (layout, contract) = (&project.layout, &project.contract);
-    let cluster = OfflineCluster::new(layout, &judgeable.rendered, contract, keys, around);
+    let cluster = OfflineCluster::new(layout, &judgeable.rendered, contract, keys, around)
+        .with_history(&files.history);
     let mut not_judged = files.not_judged.clone();
     not_judged.extend(cluster.not_judged());
     let mut findings = cluster.defects();

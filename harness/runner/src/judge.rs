@@ -71,7 +71,9 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
             (Some(reach.from.clone()), to)
         }
         Some(Probe::Secret(secret)) => (None, format!("secrets of {}", secret.tenant.name)),
-        Some(Probe::Deliver(deliver)) => (None, format!("org {}", deliver.tenant.org)),
+        Some(Probe::Deliver(deliver)) => {
+            (None, format!("org {}, {}", deliver.tenant.org, deliver.words()))
+        }
         Some(Probe::Access(_) | Probe::Attempt(_) | Probe::Dns(_)) | None => {
             (None, cell.column.clone())
         }
@@ -108,6 +110,8 @@ fn square(facts: &Judged<'_>, cell: &Cell) -> String {
             };
             format!("{namespace}/{client} -> {} {port} by {by}", target.label)
         }
+        // Several ways and forgeries share a column.
+        Some(Probe::Deliver(deliver)) => format!("{row} -> {}", deliver.words()),
         _ => format!("{row} -> {column}"),
     }
 }

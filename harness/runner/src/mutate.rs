@@ -151,6 +151,7 @@ impl Bench<'_> {
             repositories: repositories.clone(),
             not_judged: not_judged.clone(),
             commit: None,
+            history: self.files.history.clone(),
         }
     }
 

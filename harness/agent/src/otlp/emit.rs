@@ -82,7 +82,7 @@ pub async fn emit(
         accepted,
         outcome: ending.outcome,
         endpoint: settings.endpoint,
-        header_names: settings.headers.into_keys().collect(),
+        header_names: settings.headers.into_iter().map(|(name, _)| name).collect(),
         detail: ending.detail,
     }
 }

@@ -1,6 +1,5 @@
 //! OTLP over gRPC: tonic's client over a connection of our own.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,14 +21,14 @@ use crate::outcome::Ending;
 pub(super) async fn export<E: Export>(
     stream: TcpStream,
     place: &Place,
-    headers: &BTreeMap<String, String>,
+    headers: &[(String, String)],
     message: E,
 ) -> Result<(E::Answer, String), Ending> {
     let mut request = tonic::Request::new(message);
     let mut map = hyper::HeaderMap::new();
     for (name, value) in headers {
         let (name, value) = http::header(name, value)?;
-        map.insert(name, value);
+        map.append(name, value);
     }
     *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(map);
     let origin = format!("http://{}", place.authority)

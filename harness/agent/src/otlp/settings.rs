@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use crate::protocol::{EmitRequest, Signal};
 
 const HTTP_PORT: &str = "4318";
+const ORGANISATION: &str = "x-scope-orgid";
 
 /// How OTLP is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub struct Settings {
     pub url: String,
     /// How OTLP is carried.
     pub encoding: Encoding,
-    /// Lower-cased names, decoded values.
-    pub headers: BTreeMap<String, String>,
+    /// Lower-cased names and decoded values of the environment, then the lines of the request.
+    pub headers: Vec<(String, String)>,
     /// `service.name` and the other attributes of the resource.
     pub resource: BTreeMap<String, String>,
 }
@@ -71,16 +72,22 @@ impl Settings {
             Some(encoding) if request.endpoint.is_some() => encoding,
             guess => read.encoding()?.or(guess).unwrap_or(Encoding::Grpc),
         };
-        let headers = match &request.headers {
+        let mut headers = match &request.headers {
             Some(headers) => lower_cased(headers.clone()),
             None => lower_cased(read.headers()?),
         };
+        if let Some(lines) = &request.organisation {
+            headers.retain(|(name, _)| name != ORGANISATION);
+            headers.extend(lines.clone());
+        }
+        let mut resource = read.resource()?;
+        resource.extend(request.attributes.clone());
         Ok(Self {
             url: url(&endpoint, encoding, exact, request.signal),
             endpoint,
             encoding,
             headers,
-            resource: read.resource()?,
+            resource,
         })
     }
 }
@@ -168,7 +175,7 @@ fn url(endpoint: &str, encoding: Encoding, exact: bool, signal: Signal) -> Strin
     }
 }
 
-fn lower_cased(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn lower_cased(headers: BTreeMap<String, String>) -> Vec<(String, String)> {
     headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
 }
 

@@ -6,6 +6,8 @@ fn request(signal: Signal) -> EmitRequest {
         marker: "marker".to_owned(),
         headers: None,
         endpoint: None,
+        organisation: None,
+        attributes: BTreeMap::new(),
         timeout_ms: 1000,
     }
 }
@@ -56,12 +58,15 @@ fn headers_are_decoded_and_their_names_lower_cased() {
         "X-Scope-OrgID=customer-a, Authorization=Basic%20YTpi=,,x=a%7Cb",
     );
     let settings = read(&request(Signal::Log), &[ENDPOINT, headers]).unwrap();
-    let expected = BTreeMap::from([
+    let mut expected = [
         ("x-scope-orgid".to_owned(), "customer-a".to_owned()),
         ("authorization".to_owned(), "Basic YTpi=".to_owned()),
         ("x".to_owned(), "a|b".to_owned()),
-    ]);
-    assert_eq!(settings.headers, expected);
+    ];
+    expected.sort();
+    let mut headers = settings.headers;
+    headers.sort();
+    assert_eq!(headers, expected);
 }
 
 #[test]
@@ -95,7 +100,22 @@ fn the_request_goes_before_the_environment() {
     let protocol = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     let settings = read(&asked, &[ENDPOINT, headers, protocol]).unwrap();
     assert_eq!(settings.url, "http://mimir:9009/otlp/v1/metrics");
-    assert_eq!(settings.headers["x-scope-orgid"], "b");
+    assert_eq!(settings.headers, [("x-scope-orgid".to_owned(), "b".to_owned())]);
+}
+
+#[test]
+fn a_forged_organisation_takes_the_place_of_the_own_one_and_of_nothing_else() {
+    let mut asked = request(Signal::Log);
+    let line = |value: &str| ("x-sCoPe-oRgId".to_owned(), value.to_owned());
+    asked.organisation = Some(vec![line("a"), line("b")]);
+    asked.attributes.insert("k8s.namespace.name".to_owned(), "b".to_owned());
+    let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "X-Scope-OrgID=a,authorization=c");
+    let settings = read(&asked, &[ENDPOINT, headers]).unwrap();
+    let own = ("authorization".to_owned(), "c".to_owned());
+    assert_eq!(settings.headers, [own.clone(), line("a"), line("b")]);
+    assert_eq!(settings.resource["k8s.namespace.name"], "b");
+    asked.organisation = Some(Vec::new());
+    assert_eq!(read(&asked, &[ENDPOINT, headers]).unwrap().headers, [own]);
 }
 
 #[test]

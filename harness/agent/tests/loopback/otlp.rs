@@ -128,11 +128,22 @@ impl futures_core::Stream for Frames {
 }
 
 async fn send(signal: Signal, port: u16, protocol: &str) -> EmitReply {
+    send_as(signal, port, protocol, None).await
+}
+
+async fn send_as(
+    signal: Signal,
+    port: u16,
+    protocol: &str,
+    organisation: Option<Vec<(String, String)>>,
+) -> EmitReply {
     let request = EmitRequest {
         signal,
         marker: "marker_1".to_owned(),
         headers: None,
         endpoint: None,
+        organisation,
+        attributes: BTreeMap::new(),
         timeout_ms: PATIENT_MS,
     };
     let environment = BTreeMap::from([
@@ -165,6 +176,38 @@ async fn a_log_marker_arrives_with_the_headers_of_the_environment() {
         let record = &message.resource_logs[0].scope_logs[0].log_records[0];
         assert!(format!("{:?}", record.body).contains("marker_1"));
     }
+}
+
+#[tokio::test]
+async fn forged_lines_are_sent_one_by_one_and_in_their_order() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let (port, seen) = collector(Mood::Takes).await;
+        let line = |value: &str| ("x-sCoPe-oRgId".to_owned(), value.to_owned());
+        let lines = Some(vec![line("customer-b"), line("customer-a")]);
+        let reply = send_as(Signal::Log, port, protocol, lines).await;
+        assert!(reply.accepted, "{protocol}: {}", reply.detail);
+        let reply = send_as(Signal::Log, port, protocol, Some(Vec::new())).await;
+        assert!(reply.accepted, "{protocol}: {}", reply.detail);
+        let reply = send_as(Signal::Log, port, protocol, Some(vec![line("")])).await;
+        assert!(reply.accepted, "{protocol}: {}", reply.detail);
+        let sent = seen.lock().expect("no panic before").clone();
+        let organisations = |sent: &Sent| {
+            let lines = sent.headers.get_all("x-scope-orgid").iter();
+            lines.map(|value| value.to_str().expect("text").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(organisations(&sent[0]), ["customer-b", "customer-a"], "{protocol}");
+        assert!(organisations(&sent[1]).is_empty(), "{protocol}");
+        assert_eq!(organisations(&sent[2]), [""], "{protocol}");
+    }
+}
+
+#[tokio::test]
+async fn a_forged_line_is_one_line() {
+    let (port, seen) = collector(Mood::Takes).await;
+    let split = Some(vec![("X-Scope-OrgID".to_owned(), "a\r\nX-Other: b".to_owned())]);
+    let reply = send_as(Signal::Log, port, "http/protobuf", split).await;
+    assert_eq!((reply.accepted, reply.outcome), (false, Outcome::ProbeError));
+    assert!(seen.lock().expect("no panic before").is_empty());
 }
 
 #[tokio::test]

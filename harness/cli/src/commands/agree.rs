@@ -89,7 +89,8 @@ pub fn agree(arguments: &Agree) -> Result<Exit, Failure> {
         exit = exit.and(one(arguments, &arbiter, "first-draft", &project, &folder)?);
     }
     let mutants = Mutant::load_all(&paths::root().join(MUTANTS)).map_err(Failure::usage)?;
-    for mutant in mutants.iter().filter(|mutant| is_wanted(&mutant.name)) {
+    let is_asked = |mutant: &&Mutant| !mutant.expect.only_files && is_wanted(&mutant.name);
+    for mutant in mutants.iter().filter(is_asked) {
         compared += 1;
         let scratch = tempfile::tempdir()?;
         let (tree, base) = (scratch.path().join("layout"), mutant.layout_dir());

@@ -21,7 +21,7 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
         reports::remove(folder)?;
     }
     let scenarios = scenarios(arguments.scenarios.as_deref())?;
-    let opened = open(&arguments.files, arguments.rev.as_deref())?;
+    let mut opened = open(&arguments.files, arguments.rev.as_deref())?;
     let contract = &opened.files.project.contract;
     let trials = selected_trials(BACKEND, &scenarios, contract, arguments.filter.as_deref())?;
     if arguments.list {
@@ -29,6 +29,8 @@ pub fn check(arguments: &Check) -> Result<Exit, Failure> {
         print::result(&names.join("\n"));
         return Ok(Exit::Holds);
     }
+    opened.files.read_history();
+    let contract = &opened.files.project.contract;
     let around = Surroundings::assumed(contract, &opened.judgeable.rendered);
     let repeat = repeat(arguments);
     let judged =

@@ -9,7 +9,8 @@ use partywall_core::verdict::{ProofLevel, Verdict};
 use partywall_tool::Tool;
 
 use super::{
-    agree, check, diagnose, doctor, down, e2e_depth, enforcement, images, mutants, test, up,
+    agree, check, diagnose, doctor, down, e2e_depth, e2e_red, enforcement, images, mutants, test,
+    up,
 };
 use crate::args::{
     Agree, Check, Diagnose, Doctor, E2e, FilesArgs, Format, ImageSource, IpFamilyChoice,
@@ -81,6 +82,7 @@ fn judged(arguments: &E2e, phases: &mut Phases) -> Result<Exit, Failure> {
     exit = exit.and(phases.run("generated mutants", || e2e_depth::generated_mutants(arguments))?);
     exit = exit.and(phases.run("exposure", || e2e_depth::exposure(arguments))?);
     exit = exit.and(phases.run("foreign workloads", || foreign_workloads(arguments))?);
+    exit = exit.and(phases.run("red layouts", || e2e_red::by_cluster(arguments))?);
     Ok(exit.and(phases.run("first draft", || first_draft(arguments))?))
 }
 
@@ -169,16 +171,17 @@ fn is_first_draft(exit: Exit, events: &[Event]) -> Result<Exit, Failure> {
     Ok(Exit::Holds)
 }
 
-/// Without a cluster: the reference layout holds by its files, and the first draft does not.
+/// Without a cluster: the reference layout holds by its files, and those that must not do not.
 fn files(arguments: &E2e) -> Result<Exit, Failure> {
     let exit = check::check(&check_of(arguments, None))?;
     let draft = check_of(arguments, Some(paths::root().join(FIRST_DRAFT)));
     let red = check::check(&draft)?;
     let events = draft.reports.as_ref().map(|folder| reports::read(folder)).transpose()?;
-    Ok(exit.and(is_first_draft(red, &events.unwrap_or_default())?))
+    let exit = exit.and(is_first_draft(red, &events.unwrap_or_default())?);
+    Ok(exit.and(e2e_red::by_files(arguments)?))
 }
 
-fn check_of(arguments: &E2e, path: Option<PathBuf>) -> Check {
+pub(super) fn check_of(arguments: &E2e, path: Option<PathBuf>) -> Check {
     let name = path.as_ref().and_then(|path| path.file_name()).unwrap_or("reference".as_ref());
     let reports = Some(arguments.reports.join("files").join(name));
     Check {
@@ -199,6 +202,8 @@ pub(super) fn agree_of(arguments: &E2e) -> Agree {
 pub(super) fn mutants_of(arguments: &E2e) -> Mutants {
     Mutants {
         filter: None,
+        // All of them are put to the files by the unit tests; `make mutants` puts all to a cluster.
+        one_each: true,
         name: arguments.name.clone(),
         mutants: None,
         reports: arguments.reports.join("mutants"),

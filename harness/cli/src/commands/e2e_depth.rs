@@ -34,11 +34,11 @@ pub fn generated_mutants(arguments: &E2e) -> Result<Exit, Failure> {
     })
 }
 
-/// The exposure meter: policies taken away and put back, and a tenant's birth, in a layout whose
-/// order leaves no window and in one whose order does.
+/// The exposure meter: policies taken away and put back, a tenant's birth, in a layout whose order
+/// leaves no window and in one whose order does, and a tenant's key rotated.
 pub fn exposure(arguments: &E2e) -> Result<Exit, Failure> {
     let reports = arguments.reports.join("watch");
-    let reference = [Trial::PolicyRemoved, Trial::TenantBorn];
+    let reference = [Trial::PolicyRemoved, Trial::TenantBorn, Trial::KeyRotated];
     let exit =
         metered(|| watch_phase(&arguments.name, None, &reference, reports.join("reference")))?;
     let beside = paths::root().join(BESIDE);
@@ -81,5 +81,5 @@ fn on_two_nodes(arguments: &E2e) -> Result<Exit, Failure> {
     }
     exit = exit.and(agree::agree(&agree_of(arguments))?);
     let filter = Some(OF_TWO_NODES.to_string());
-    Ok(exit.and(mutants::mutants(&Mutants { filter, ..mutants_of(arguments) })?))
+    Ok(exit.and(mutants::mutants(&Mutants { filter, one_each: false, ..mutants_of(arguments) })?))
 }

@@ -1,5 +1,6 @@
 //! `partywall mutants`: every claim can go red, shown on the live cluster through Git.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use partywall_core::Exit;
@@ -34,12 +35,7 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("no mutant in {} is named so", folder.display())));
     }
     let nodes = load_session(&arguments.name.session)?.nodes;
-    let (selected, elsewhere): (Vec<Mutant>, Vec<Mutant>) =
-        selected.into_iter().partition(|mutant| mutant.expect.nodes <= nodes);
-    for mutant in &elsewhere {
-        let takes = mutant.expect.nodes;
-        print::result(&format!("not asked {:<34} it takes {takes} nodes", mutant.name));
-    }
+    let selected = asked(selected, nodes, arguments.one_each);
     if selected.is_empty() {
         return Ok(Exit::Undetermined);
     }
@@ -62,6 +58,49 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
     let killed = selected.len() - survivors;
     print::result(&format!("{killed} of {} mutants killed", selected.len()));
     Ok(if survivors == 0 { Exit::Holds } else { Exit::Violated })
+}
+
+/// Those that this session is asked about; the others are named with the reason.
+fn asked(selected: Vec<Mutant>, nodes: u8, one_each: bool) -> Vec<Mutant> {
+    let shown = one_each.then(|| first_of_each(&selected));
+    let reason = |mutant: &Mutant| {
+        if mutant.expect.only_files {
+            return Some("the files alone can tell".to_string());
+        }
+        if mutant.expect.nodes > nodes {
+            return Some(format!("it takes {} nodes", mutant.expect.nodes));
+        }
+        let is_shown = shown.as_ref().is_none_or(|shown| shown.contains(&mutant.name));
+        (!is_shown).then(|| "another one shows the same scenario".to_string())
+    };
+    let keep = |mutant: &Mutant| match reason(mutant) {
+        Some(reason) => {
+            print::result(&format!("not asked {:<34} {reason}", mutant.name));
+            false
+        }
+        None => true,
+    };
+    selected.into_iter().filter(keep).collect()
+}
+
+/// For each scenario the first mutant that turns it red; of the layout that most are made of,
+/// where there is such a one, since to bring another takes as long as to judge it.
+fn first_of_each(mutants: &[Mutant]) -> BTreeSet<String> {
+    let usual = mutants.first().map(|mutant| mutant.layout.as_str()).unwrap_or_default();
+    let mut live: Vec<&Mutant> = mutants
+        .iter()
+        .filter(|mutant| !mutant.expect.only_files && mutant.expect.nodes <= 1)
+        .collect();
+    live.sort_by_key(|mutant| mutant.layout != usual);
+    let mut shown = BTreeSet::new();
+    let first = live.into_iter().filter(|mutant| shown.insert(scenario_of(mutant)));
+    first.map(|mutant| mutant.name.clone()).collect()
+}
+
+/// `isolation::other_tenants` of a trial's name.
+fn scenario_of(mutant: &Mutant) -> Vec<String> {
+    let trial = mutant.expect.trial.as_str();
+    trial.split("::").take(2).map(str::to_string).collect()
 }
 
 /// Apply one mutant, run the trials of its question, and say whether the named one went red

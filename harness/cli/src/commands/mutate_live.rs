@@ -132,8 +132,12 @@ fn chosen(which: LiveMutants, mutants: &[Generated], results: &[MutantResult]) -
         LiveMutants::None => Vec::new(),
         LiveMutants::All => (0..results.len()).filter(|index| can_run(*index)).collect(),
         LiveMutants::Covering => {
+            let unseen = |result: &MutantResult| {
+                let mut of_it = mutants.iter().filter(|mutant| mutant.name == result.name);
+                of_it.any(|mutant| mutant.operator.unseen_by_clusters().is_some())
+            };
             let by_scenario = |result: &MutantResult| {
-                matches!(&result.offline, Fate::Killed { trial: Some(_), .. })
+                matches!(&result.offline, Fate::Killed { trial: Some(_), .. }) && !unseen(result)
             };
             let mut chosen = covering(results, by_scenario);
             // Operators that no scenario of the files sees: one mutant each, if a cluster may.
@@ -151,6 +155,9 @@ fn chosen(which: LiveMutants, mutants: &[Generated], results: &[MutantResult]) -
 
 /// Whether anything on a cluster could tell: packets, or Flux itself.
 fn can_be_seen(mutant: &Generated, result: &MutantResult) -> bool {
+    if mutant.operator.unseen_by_clusters().is_some() {
+        return false;
+    }
     let by_scenario = || {
         let mut killers = mutant.operator.killers.iter();
         killers.any(|killer| matches!(killer.witness, Witness::Scenario(_)))
@@ -170,6 +177,9 @@ fn says_flux(mutant: &Generated) -> bool {
 }
 
 fn not_asked(mutant: &Generated, result: &MutantResult) -> String {
+    if let Some(reason) = mutant.operator.unseen_by_clusters() {
+        return reason.to_string();
+    }
     match &result.offline {
         Fate::Equivalent { .. } => "it changes nothing".to_string(),
         Fate::NotRun { reason } if mutant.files.is_err() || !says_flux(mutant) => reason.clone(),

@@ -2,7 +2,7 @@ use super::*;
 use partywall_core::event::Fate;
 
 const WIDENED: &str = "peers-dropped/shared-services/allow-tenants-to-gateway/ingress-1";
-const NARROWED: &str = "port-removed/observability/allow-tenants-to-alloy/ingress-1/4317-tcp";
+const NARROWED: &str = "port-removed/observability/allow-alloy-from-customer-a/ingress-1/14317-tcp";
 
 /// The two mutants of the reference layout, judged by the built-in scenarios that are kept.
 fn judged(keep: impl Fn(&str) -> bool) -> (Vec<MutantResult>, Score) {

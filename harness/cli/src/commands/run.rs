@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     agree, bench, check, diagnose, diff, doctor, down, e2e, explain, images, init, mutants, mutate,
-    push, report, test, up, watch,
+    push, report, rotate, test, up, watch,
 };
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
@@ -49,6 +49,7 @@ fn call(command: Command) -> Result<Exit, Failure> {
         Command::Mutants(arguments) => mutants::mutants(&arguments),
         Command::Mutate(arguments) => mutate::mutate(&arguments),
         Command::Watch(arguments) => watch::watch(&arguments),
+        Command::Rotate(arguments) => rotate::rotate(&arguments),
         Command::Push(arguments) => push::push(&arguments),
         Command::Images(arguments) => images::images(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),

@@ -36,6 +36,15 @@ pub async fn act(trial: Trial, stage: &mut Stage<'_>) -> Result<Expectation, Fai
         Trial::TenantLeaving => leave(stage).await,
         Trial::TenantLeavingInSteps => leave_in_steps(stage).await,
         Trial::TenantBorn => super::born::be_born(stage).await,
+        Trial::KeyRotated
+        | Trial::KeyRevokedFirst
+        | Trial::WrongRecipient
+        | Trial::KeySecretMissing
+        | Trial::KeyEntryMisnamed
+        | Trial::DecryptionRemoved
+        | Trial::SecretChanged => {
+            Err(Failure::usage(format!("{} is about Secrets, not about edges", trial.name())))
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use partywall_core::event::{
-    Distribution, EdgeExposure, Experiment, ExposedState, Moment, MomentKind,
+    Distribution, EdgeExposure, Experiment, ExposedState, KEPT, Moment, MomentKind,
 };
-use partywall_core::exposure::windows;
+use partywall_core::exposure::{gap_us, windows};
 use partywall_core::statistics::percentiles;
 
 /// The first and the last time that forbidden edges opened and closed: when packets went the new
@@ -46,6 +46,11 @@ pub struct Times(BTreeMap<String, Vec<u64>>);
 impl Times {
     /// Notes an experiment.
     pub fn note(&mut self, experiment: &Experiment) {
+        if experiment.edges.iter().any(|edge| edge.to.starts_with(KEPT)) {
+            let gaps = experiment.edges.iter().map(gap_us);
+            let name = format!("{}: time without a valid Secret", experiment.name);
+            return self.add(name, gaps.max());
+        }
         let longest = experiment.edges.iter().filter(|edge| edge.forbidden);
         let longest = longest.flat_map(windows).map(|one| one.to_us - one.from_us).max();
         let name = &experiment.name;

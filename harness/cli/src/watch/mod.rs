@@ -15,6 +15,7 @@ mod measure;
 mod plan;
 mod restore;
 mod run;
+mod secrets;
 mod stage;
 
 pub use known::surprises;

@@ -27,9 +27,37 @@ pub enum Trial {
     Drift,
     /// Connections that stand when a tenant's policies are put up
     Established,
+    /// A tenant's key is rotated: a second recipient, a new data key, then the old one revoked
+    KeyRotated,
+    /// The old key of a tenant is revoked before its files are sealed to the new one
+    KeyRevokedFirst,
+    /// A tenant's file is sealed to a key that nobody has
+    WrongRecipient,
+    /// The Secret with a tenant's key is deleted
+    KeySecretMissing,
+    /// The entry of a tenant's key Secret has a name that Flux does not read
+    KeyEntryMisnamed,
+    /// The decryption block of a tenant's Kustomization is taken away
+    DecryptionRemoved,
+    /// A value of a tenant's sealed file is changed, and followed to its pods
+    SecretChanged,
 }
 
 impl Trial {
+    /// Whether it is about a tenant's Secrets, which are then looked at in the place of edges.
+    pub const fn is_about_secrets(self) -> bool {
+        matches!(
+            self,
+            Self::KeyRotated
+                | Self::KeyRevokedFirst
+                | Self::WrongRecipient
+                | Self::KeySecretMissing
+                | Self::KeyEntryMisnamed
+                | Self::DecryptionRemoved
+                | Self::SecretChanged
+        )
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()

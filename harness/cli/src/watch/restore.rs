@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Put the layout back.
 pub async fn restore(site: &mut Site) -> Result<(), Failure> {
     unmark_reconciled(site.session())?;
+    site.restore_keys().await.map_err(Failure::environment)?;
     let report = site.restore(LIMIT).await.map_err(Failure::environment)?;
     mark_reconciled(site.session(), &report)?;
     match report.failures().next() {

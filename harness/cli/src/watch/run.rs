@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use partywall_core::event::{Event, Experiment};
-use partywall_core::exposure::{EdgeRecord, Expectation, Judgement, edges, exposure, judge};
+use partywall_core::exposure::{
+    EdgeRecord, Expectation, Judgement, Keeping, edges, exposure, judge, judge_kept,
+};
 use partywall_core::{Cluster, Deadline, Exit};
 use partywall_live::LiveCluster;
-use partywall_live::watch::{Followed, MeterSettings, Site};
+use partywall_live::watch::{Followed, MeterSettings, SecretMeter, Site};
 use partywall_offline::change::{self, Change, ChangeError};
 
 use super::acts::act;
@@ -134,8 +136,19 @@ impl Runner<'_> {
                 let all = steady.chain(around.iter().cloned()).collect();
                 Stage::begin_with(site, self.scene, inventory, settings, all).await?
             }
+            Act::Trial(trial) if trial.is_about_secrets() => {
+                Stage::begin_with(site, self.scene, inventory, settings, Vec::new()).await?
+            }
             _ => Stage::begin(site, self.scene, inventory, settings).await?,
         };
+        if let Act::Trial(trial) = doing
+            && trial.is_about_secrets()
+        {
+            let keeping = super::secrets::act(*trial, &mut stage).await?;
+            let told = self.finish_kept(doing, stage, &keeping).await;
+            cluster.conclude(PREPARE).await?;
+            return Ok(told);
+        }
         let expectation = match doing {
             Act::Trial(trial @ (Trial::TenantBorn | Trial::PolicyAdded | Trial::Established)) => {
                 act(*trial, &mut stage).await?
@@ -183,28 +196,52 @@ impl Runner<'_> {
         stage: Stage<'_>,
         expectation: &Expectation,
     ) -> (Experiment, Judgement) {
-        let elapsed_us = stage.now_us();
-        let (period_us, moments) = (stage.settings.period_us(), stage.moments.clone());
-        let commit = stage.commit.clone();
+        let mut experiment = self.experiment(doing, &stage, self.request.per_second);
+        let period_us = stage.settings.period_us();
         let records: Vec<EdgeRecord> = stage.meter.finish().await;
-        let edges: Vec<_> = records.iter().map(|record| exposure(record, period_us)).collect();
-        let mut all = moments.all();
-        all.retain(|moment| moment.at_us <= elapsed_us);
-        all.extend(data_plane(&edges));
-        all.sort_by_key(|moment| (moment.at_us, moment.kind));
-        let mut experiment = Experiment {
+        experiment.edges = records.iter().map(|record| exposure(record, period_us)).collect();
+        experiment.moments.extend(data_plane(&experiment.edges));
+        experiment.moments.sort_by_key(|moment| (moment.at_us, moment.kind));
+        let judgement = judge(&experiment, expectation);
+        if let Judgement::Violated(defect) = &judgement {
+            experiment.finding = Some((**defect).clone());
+        }
+        (experiment, judgement)
+    }
+}
+
+impl Runner<'_> {
+    /// What an experiment is so far, without what its meter tells.
+    fn experiment(&self, doing: &Act, stage: &Stage<'_>, per_second: u32) -> Experiment {
+        let elapsed_us = stage.now_us();
+        let mut moments = stage.moments.all();
+        moments.retain(|moment| moment.at_us <= elapsed_us);
+        Experiment {
             name: doing.name(),
             summary: format!("{}: {}", self.scene.subject, doing.summary()),
             layout: self.scene.project.directory.display().to_string(),
-            commit,
+            commit: stage.commit.clone(),
             network_plugin: self.plugin.to_string(),
-            rate_per_second: self.request.per_second,
+            rate_per_second: per_second,
             elapsed_us,
-            moments: all,
-            edges,
+            moments,
+            edges: Vec::new(),
             finding: None,
-        };
-        let judgement = judge(&experiment, expectation);
+        }
+    }
+
+    /// The end of an experiment about Secrets.
+    async fn finish_kept(
+        &self,
+        doing: &Act,
+        mut stage: Stage<'_>,
+        keeping: &Keeping,
+    ) -> (Experiment, Judgement) {
+        let mut experiment = self.experiment(doing, &stage, SecretMeter::per_second());
+        if let Some(secrets) = stage.secrets.take() {
+            experiment.edges = secrets.finish().await;
+        }
+        let judgement = judge_kept(&experiment, keeping);
         if let Judgement::Violated(defect) = &judgement {
             experiment.finding = Some((**defect).clone());
         }

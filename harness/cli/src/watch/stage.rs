@@ -1,6 +1,6 @@
 //! What an experiment stands on: a site, the layout's files and objects, the meter, the moments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use partywall_core::event::{Defect, MomentKind};
@@ -8,7 +8,7 @@ use partywall_core::exposure::{Edge, Finding, Window, edges};
 use partywall_core::inventory::{Inventory, OPEN_NAMESPACE};
 use partywall_core::source::SourceLocation;
 use partywall_live::Pushed;
-use partywall_live::watch::{Followed, Meter, MeterSettings, Moments, Site};
+use partywall_live::watch::{Followed, Meter, MeterSettings, Moments, SecretMeter, Site};
 use partywall_offline::change::{self, Change, Ground};
 use partywall_offline::render::Rendered;
 use partywall_offline::wiring::WORKLOAD_BEFORE_POLICY;
@@ -91,6 +91,8 @@ pub struct Stage<'a> {
     pub open_allowed: Vec<Window>,
     /// The commit that made the change.
     pub commit: Option<String>,
+    /// What looks at the subject's Secrets, in an experiment about them.
+    pub secrets: Option<SecretMeter>,
     _watches: JoinSet<()>,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Stage<'a> {
             moments,
             open_allowed: Vec::new(),
             commit: None,
+            secrets: None,
             _watches: watches,
         })
     }
@@ -176,6 +179,22 @@ impl<'a> Stage<'a> {
         let pushed = self.site.push(&change.files).await.map_err(Failure::environment)?;
         let short: String = pushed.commit.chars().take(10).collect();
         self.moments.add(MomentKind::Git, format!("{short} {what}"));
+        self.site.trigger().await.map_err(Failure::environment)?;
+        Ok(pushed)
+    }
+
+    /// Pushes sealed files as they are, with these others, and asks the source to look.
+    pub async fn commit_sealed(
+        &mut self,
+        sealed: &BTreeMap<String, String>,
+        files: &BTreeMap<String, String>,
+        what: &str,
+    ) -> Result<Pushed, Failure> {
+        unmark_reconciled(self.site.session())?;
+        let pushed = self.site.push_sealed(sealed, files).await.map_err(Failure::environment)?;
+        let short: String = pushed.commit.chars().take(10).collect();
+        self.moments.add(MomentKind::Git, format!("{short} {what}"));
+        self.commit.get_or_insert_with(|| pushed.commit.clone());
         self.site.trigger().await.map_err(Failure::environment)?;
         Ok(pushed)
     }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::observation::{FileOpening, SecretObservation};
+use crate::observation::{
+    CopyFate, FileCopy, FileOpening, FileSeal, SealState, SearchedPlace, SecretObservation,
+};
 use crate::probe::{SecretAsk, SecretProbe};
+use crate::source::SourceLocation;
 use crate::verdict::Verdict;
 
 /// What kustomize-controller says when no identity of the given key opens a file.
@@ -24,16 +27,47 @@ pub(super) fn judge(probe: &SecretProbe, seen: &SecretObservation) -> Verdict {
         (SecretAsk::RefusesWrongKey, SecretObservation::NoDecryption { object }) => {
             Verdict::violated(format!("{object} does not decrypt with the tenant's own key"))
         }
-        (SecretAsk::NothingReadableInGit, SecretObservation::Scan { files, findings }) => {
-            match (files, findings.first()) {
-                (0, _) => Verdict::undetermined("no file was read"),
-                (_, None) => Verdict::holds(),
-                (_, Some((place, what))) => {
-                    Verdict::violated(format!("{what} at {place} ({} in all)", findings.len()))
-                }
-            }
+        (
+            SecretAsk::NothingReadableInGit | SecretAsk::NothingReadableInHistory,
+            SecretObservation::Scan { files, findings },
+        ) => scan(*files, findings),
+        (SecretAsk::AsSealed, SecretObservation::Seals { files }) => {
+            as_sealed(&probe.tenant.name, files)
+        }
+        (SecretAsk::RefusesNeighboursFile, SecretObservation::Copies { opens_own, copies }) => {
+            neighbours(&probe.tenant.name, *opens_own, copies)
+        }
+        (SecretAsk::CanariesStayPut, SecretObservation::Searched { canaries, places }) => {
+            searched(&probe.tenant.name, *canaries, places)
         }
         _ => Verdict::undetermined("the answer is of another kind than the question"),
+    }
+}
+
+/// A value that was found is a breach, whatever else is not known. That none was found means
+/// something only where the same search found what the harness had planted.
+fn searched(tenant: &str, canaries: usize, places: &[SearchedPlace]) -> Verdict {
+    if let Some((place, found)) = places.iter().find_map(|one| Some((one, one.found.first()?))) {
+        let count: usize = places.iter().map(|place| place.found.len()).sum();
+        return Verdict::violated(format!(
+            "a secret value of {tenant} stands in {}: {found} ({count} in all)",
+            place.place
+        ));
+    }
+    if canaries == 0 {
+        return Verdict::undetermined(format!("{tenant} has no value that is its own"));
+    }
+    for place in places {
+        if let Some(blind) = &place.blind {
+            return Verdict::undetermined(format!("{}: {blind}", place.place));
+        }
+        if place.read == 0 {
+            return Verdict::undetermined(format!("{}: nothing was read", place.place));
+        }
+    }
+    match places.is_empty() {
+        true => Verdict::undetermined("nothing was searched"),
+        false => Verdict::holds(),
     }
 }
 
@@ -118,10 +152,71 @@ fn wrong_key(object: &str, reason: &str, message: &str, control_ready: bool) -> 
     ))
 }
 
+fn scan(files: usize, findings: &[(SourceLocation, String)]) -> Verdict {
+    match (files, findings.first()) {
+        (0, _) => Verdict::undetermined("no file was read"),
+        (_, None) => Verdict::holds(),
+        (_, Some((place, what))) => {
+            Verdict::violated(format!("{what} at {place} ({} in all)", findings.len()))
+        }
+    }
+}
+
+fn as_sealed(tenant: &str, files: &[FileSeal]) -> Verdict {
+    let mut unknown = None;
+    for FileSeal { location, state } in files {
+        match state {
+            SealState::Whole => {}
+            SealState::Changed { detail } => {
+                return Verdict::violated(format!("{location}: {detail}"));
+            }
+            SealState::Missing => {
+                return Verdict::violated(format!(
+                    "{location}: the file has no MAC, so nobody can tell whether it was changed"
+                ));
+            }
+            SealState::Unknown { detail } => {
+                unknown = unknown.or_else(|| Some(format!("{location}: {detail}")));
+            }
+        }
+    }
+    match (files.is_empty(), unknown) {
+        (true, _) => Verdict::undetermined(format!("tenant {tenant} has no encrypted file")),
+        (false, Some(why)) => Verdict::undetermined(why),
+        (false, None) => Verdict::holds(),
+    }
+}
+
+/// A copy that was opened is a breach, whatever else is not known.
+fn neighbours(tenant: &str, opens_own: bool, copies: &[FileCopy]) -> Verdict {
+    for copy in copies {
+        if let CopyFate::Opened { detail } = &copy.fate {
+            return Verdict::violated(format!(
+                "a copy of {} of {} in the folder of {tenant} is opened: {detail}",
+                copy.file, copy.owner
+            ));
+        }
+    }
+    if copies.is_empty() {
+        return Verdict::undetermined(format!("nobody but {tenant} has a sealed file"));
+    }
+    if !opens_own {
+        return Verdict::undetermined(format!(
+            "the Kustomization of {tenant} does not open the tenant's own file, so that it opens \
+             no other's tells nothing"
+        ));
+    }
+    for copy in copies {
+        if let CopyFate::Unknown { detail } = &copy.fate {
+            return Verdict::undetermined(format!("{} of {}: {detail}", copy.file, copy.owner));
+        }
+    }
+    Verdict::holds()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::SourceLocation;
     use rstest::rstest;
 
     fn opening(opened_by: &[&str], refused: &[&str], sealed: usize) -> FileOpening {
@@ -171,6 +266,74 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(wrong_key("flux-system/x", reason, message, control).word(), expected);
+    }
+
+    #[rstest]
+    #[case::opened(true, &["opened", "refused"], "violated")]
+    #[case::opened_without_control(false, &["refused", "opened"], "violated")]
+    #[case::opened_beside_unknown(true, &["unknown", "opened"], "violated")]
+    #[case::refused(true, &["refused", "refused"], "holds")]
+    #[case::no_control(false, &["refused"], "undetermined")]
+    #[case::unknown(true, &["refused", "unknown"], "undetermined")]
+    #[case::nobody(true, &[], "undetermined")]
+    fn judges_copies(#[case] opens_own: bool, #[case] fates: &[&str], #[case] expected: &str) {
+        let detail = "x".to_string();
+        let copy = |fate: &&str| FileCopy {
+            owner: "b".to_string(),
+            file: "customers/b/secrets.yaml".to_string(),
+            fate: match *fate {
+                "opened" => CopyFate::Opened { detail: detail.clone() },
+                "refused" => CopyFate::Refused { detail: detail.clone() },
+                _ => CopyFate::Unknown { detail: detail.clone() },
+            },
+        };
+        let copies: Vec<FileCopy> = fates.iter().map(copy).collect();
+        assert_eq!(neighbours("a", opens_own, &copies).word(), expected);
+    }
+
+    #[rstest]
+    #[case::whole(&["whole", "whole"], "holds")]
+    #[case::changed(&["unknown", "changed"], "violated")]
+    #[case::missing(&["whole", "missing"], "violated")]
+    #[case::unknown(&["whole", "unknown"], "undetermined")]
+    #[case::none(&[], "undetermined")]
+    fn judges_seals(#[case] states: &[&str], #[case] expected: &str) {
+        let detail = "x".to_string();
+        let seal = |state: &&str| FileSeal {
+            location: SourceLocation::new("customers/a/secrets.yaml", 9),
+            state: match *state {
+                "whole" => SealState::Whole,
+                "changed" => SealState::Changed { detail: detail.clone() },
+                "missing" => SealState::Missing,
+                _ => SealState::Unknown { detail: detail.clone() },
+            },
+        };
+        let files: Vec<FileSeal> = states.iter().map(seal).collect();
+        assert_eq!(as_sealed("a", &files).word(), expected);
+    }
+
+    #[rstest]
+    #[case::nowhere(3, 9, None, 0, "holds")]
+    #[case::somewhere(3, 9, None, 1, "violated")]
+    #[case::somewhere_though_blind(0, 9, Some("x"), 1, "violated")]
+    #[case::blind(3, 9, Some("the planted one was not found"), 0, "undetermined")]
+    #[case::nothing_read(3, 0, None, 0, "undetermined")]
+    #[case::nothing_to_look_for(0, 9, None, 0, "undetermined")]
+    fn judges_a_search(
+        #[case] canaries: usize,
+        #[case] read: usize,
+        #[case] blind: Option<&str>,
+        #[case] found: usize,
+        #[case] expected: &str,
+    ) {
+        let place = SearchedPlace {
+            place: "ConfigMaps".to_string(),
+            read,
+            blind: blind.map(str::to_string),
+            found: vec!["ConfigMap b/x.data.y at 3".to_string(); found],
+        };
+        assert_eq!(searched("a", canaries, &[place]).word(), expected);
+        assert_eq!(searched("a", canaries, &[]).word(), "undetermined");
     }
 
     #[test]

@@ -8,15 +8,17 @@ pub(super) fn deliver(probe: &DeliverProbe, seen: &DeliverObservation) -> Verdic
     let own = &probe.tenant.org;
     if let Some((org, _)) = seen.orgs.iter().find(|(org, sight)| *org != own && sight.marker) {
         return Verdict::violated(format!(
-            "the marker of {} (org {own}) is in org {org}",
-            probe.tenant.name
+            "the marker of {} (org {own}) is in org {org}{}",
+            probe.tenant.name,
+            sent_as(probe)
         ));
+    }
+    if probe.forged.is_some() {
+        return forged(seen);
     }
     if !seen.accepted {
         return not_accepted(probe, seen);
     }
-    let unfenced: Vec<&str> =
-        seen.orgs.iter().filter(|(_, sight)| !sight.fence).map(|(org, _)| org.as_str()).collect();
     match seen.orgs.get(own) {
         Some(sight) if sight.marker => {}
         Some(sight) if sight.fence => {
@@ -32,6 +34,38 @@ pub(super) fn deliver(probe: &DeliverProbe, seen: &DeliverObservation) -> Verdic
             ));
         }
     }
+    proven_absent(seen)
+}
+
+/// What was forged, for the reader of a violation.
+fn sent_as(probe: &DeliverProbe) -> String {
+    let Some(forged) = &probe.forged else { return String::new() };
+    let lines = |lines: &Vec<(String, String)>| {
+        let lines = lines.iter().map(|(name, value)| format!("`{name}: {value}`"));
+        let lines = lines.collect::<Vec<_>>().join(" and ");
+        if lines.is_empty() { "no organisation".to_string() } else { lines }
+    };
+    let attributes =
+        forged.attributes.iter().map(|(key, value)| format!("the attribute `{key}: {value}`"));
+    let said = forged.headers.as_ref().map(lines).into_iter().chain(attributes);
+    format!("; it was sent with {}", said.collect::<Vec<_>>().join(" and "))
+}
+
+/// A forged marker that no other organisation shows: it may be in the tenant's own or nowhere, and
+/// absence counts behind the fences alone. A marker that did not reach the collector proves
+/// nothing.
+fn forged(seen: &DeliverObservation) -> Verdict {
+    if seen.outcome != Outcome::Reached {
+        let reason = format!("the forged marker did not reach the collector: {}", seen.detail);
+        return Verdict::undetermined(reason);
+    }
+    proven_absent(seen)
+}
+
+/// Whether absence counts: behind a fence in every organisation, and in more than one.
+fn proven_absent(seen: &DeliverObservation) -> Verdict {
+    let unfenced: Vec<&str> =
+        seen.orgs.iter().filter(|(_, sight)| !sight.fence).map(|(org, _)| org.as_str()).collect();
     if !unfenced.is_empty() {
         let orgs = unfenced.join(", ");
         return Verdict::undetermined(format!(
@@ -79,7 +113,7 @@ mod tests {
     use super::*;
     use crate::contract::Tenant;
     use crate::observation::OrgSight;
-    use crate::probe::Signal;
+    use crate::probe::{Forge, Signal};
     use rstest::rstest;
 
     fn probe() -> DeliverProbe {
@@ -89,7 +123,7 @@ mod tests {
             org: "a".to_string(),
             secrets: None,
         };
-        DeliverProbe { tenant, signal: Signal::Log }
+        DeliverProbe { tenant, signal: Signal::Log, over: None, forged: None }
     }
 
     fn seen(accepted: bool, orgs: &[(&str, bool, bool)]) -> DeliverObservation {
@@ -102,6 +136,7 @@ mod tests {
             sender: "a/open-webui".to_string(),
             detail: String::new(),
             orgs: orgs.iter().map(sight).collect(),
+            visible_us: None,
         }
     }
 
@@ -121,6 +156,30 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(deliver(&probe(), &seen(accepted, orgs)).word(), expected);
+    }
+
+    #[rstest]
+    #[case::in_own(Outcome::Reached, &[("a", true, true), ("b", false, true)], "holds")]
+    #[case::nowhere(Outcome::Reached, &[("a", false, true), ("b", false, true)], "holds")]
+    #[case::believed(Outcome::Reached, &[("a", false, true), ("b", true, true)], "violated")]
+    #[case::in_a_common_one(Outcome::Reached, &[("a", true, true), ("fake", true, false)], "violated")]
+    #[case::no_fence(Outcome::Reached, &[("a", false, true), ("b", false, false)], "undetermined")]
+    #[case::not_sent(Outcome::Dropped, &[("a", false, true), ("b", false, true)], "undetermined")]
+    #[case::not_asked(Outcome::ProbeError, &[("a", false, true), ("b", false, true)], "undetermined")]
+    fn judges_forgery(
+        #[case] outcome: Outcome,
+        #[case] orgs: &[(&str, bool, bool)],
+        #[case] expected: &str,
+    ) {
+        for accepted in [true, false] {
+            let seen = DeliverObservation { outcome, ..seen(accepted, orgs) };
+            let other = Tenant { org: "b".to_string(), ..probe().tenant };
+            let forged = Some(Forge::Other.of(&probe().tenant, Some(&other)));
+            let verdict = deliver(&DeliverProbe { forged, ..probe() }, &seen);
+            assert_eq!(verdict.word(), expected);
+            let says = verdict.reason().ends_with("it was sent with `X-Scope-OrgID: b`");
+            assert_eq!(says, expected == "violated", "{}", verdict.reason());
+        }
     }
 
     #[rstest]

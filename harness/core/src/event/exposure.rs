@@ -60,6 +60,9 @@ pub enum MomentKind {
     DataPlane,
 }
 
+/// How the names of things begin that must be there all the time, in the place of an edge's target.
+pub const KEPT: &str = "the Secret ";
+
 /// One edge under the meter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeExposure {
@@ -90,6 +93,9 @@ impl EdgeExposure {
             return crate::statistics::leaks(self.reached, told);
         }
         let missed = told.saturating_sub(self.reached);
+        if self.to.starts_with(KEPT) {
+            return format!("absent or wrong in {missed} of {told} looks");
+        }
         format!("{missed} of {told} probes went unanswered")
     }
 }

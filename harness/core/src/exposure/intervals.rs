@@ -32,22 +32,32 @@ pub struct EdgeRecord {
 /// period. What lies between probes that are further apart than that is unknown, and so is what a
 /// lost probe would have told: neither is ever taken for closed.
 pub fn exposure(record: &EdgeRecord, period_us: u64) -> EdgeExposure {
-    let mut probes = record.probes.clone();
+    let EdgeRecord { edge, probes } = record;
+    exposed(&edge.from_label, &edge.to_label, edge.forbidden, probes.clone(), period_us)
+}
+
+pub(super) fn exposed(
+    from: &str,
+    to: &str,
+    forbidden: bool,
+    mut probes: Vec<Told>,
+    period_us: u64,
+) -> EdgeExposure {
     probes.sort_by_key(|probe| probe.at_us);
     let period_us = period_us.max(1);
     let holes = holes(&probes, period_us);
     let count = |state| probes.iter().filter(|probe| probe.state == state).count();
     let intervals = intervals(&probes, period_us);
-    let against = if record.edge.forbidden { ExposedState::Open } else { ExposedState::Closed };
+    let against = if forbidden { ExposedState::Open } else { ExposedState::Closed };
     let against_us = intervals
         .iter()
         .filter(|interval| interval.state == against)
         .map(|interval| interval.to_us - interval.from_us)
         .sum();
     EdgeExposure {
-        from: record.edge.from_label.clone(),
-        to: record.edge.to_label.clone(),
-        forbidden: record.edge.forbidden,
+        from: from.to_string(),
+        to: to.to_string(),
+        forbidden,
         probes: probes.len() + holes,
         reached: count(ExposedState::Open),
         lost: count(ExposedState::Unknown) + holes,

@@ -8,7 +8,7 @@ const PROBES_MIN: usize = 30;
 
 /// An exposure as long as this cannot hide: nothing may be unknown for longer between two probes
 /// of an edge, nor at its end where it lasts to the end of the experiment.
-const UNKNOWN_MAX_US: u64 = 1_000_000;
+pub(super) const UNKNOWN_MAX_US: u64 = 1_000_000;
 
 /// What may be seen in an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,10 +8,12 @@
 mod edges;
 mod intervals;
 mod judge;
+mod kept;
 
 pub use edges::{Edge, edges, edges_from, edges_to};
 pub use intervals::{EdgeRecord, Told, exposure};
 pub use judge::{Expectation, Finding, Judgement, Window, judge, windows};
+pub use kept::{Keeping, gap_us, judge_kept, kept};
 
 #[cfg(test)]
 mod tests;

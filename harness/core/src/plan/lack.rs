@@ -5,7 +5,7 @@ use super::trial::Trial;
 use crate::contract::Contract;
 use crate::inventory::{Inventory, Lacks};
 use crate::port::Transport;
-use crate::probe::DnsAsk;
+use crate::probe::{DnsAsk, SecretAsk};
 use crate::scenario::{Family, Party, Question, Reach};
 
 /// Why a trial cannot be asked here; `None` where it can.
@@ -17,6 +17,26 @@ pub fn lack(trial: &Trial, contract: &Contract, inventory: &Inventory) -> Option
         // Every attempt is made at somebody.
         Question::Attempt(_) if contract.tenants.len() < 2 => {
             Some("not asked: the tenant has no neighbour".to_string())
+        }
+        Question::Secret(secret) => lack_of_secret(secret.ask, trial, contract, lacks),
+        _ => None,
+    }
+}
+
+fn lack_of_secret(
+    ask: SecretAsk,
+    trial: &Trial,
+    contract: &Contract,
+    lacks: &Lacks,
+) -> Option<String> {
+    let tenant = trial.tenant(contract)?;
+    match ask {
+        SecretAsk::AsSealed => lacks.keys.get(&tenant.name).cloned(),
+        SecretAsk::NothingReadableInHistory => lacks.history.clone(),
+        SecretAsk::RefusesNeighboursFile => {
+            let mut others = contract.tenants.iter().filter(|other| other.name != tenant.name);
+            let alone = others.all(|other| other.secrets.is_none());
+            alone.then(|| "not asked: no neighbour has sealed files".to_string())
         }
         _ => None,
     }
@@ -79,6 +99,18 @@ flows: []
         assert_eq!(lack(&trial, &contract(&two), &inventory), None);
     }
 
+    #[test]
+    fn a_tenant_whose_neighbour_seals_nothing_copies_nothing() {
+        let trial = trial("secret: {ask: refuses-neighbours-file}", "sealed");
+        let inventory = Inventory::default();
+        let alone = "not asked: no neighbour has sealed files";
+        assert_eq!(lack(&trial, &contract(CONTRACT), &inventory).as_deref(), Some(alone));
+        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b, secrets: \
+                 {files: [s.yaml], recipients: [age1x], keySecret: f/k}}";
+        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
+        assert_eq!(lack(&trial, &contract(&two), &inventory), None);
+    }
+
     fn lacking() -> Inventory {
         let why = |what: &str| Some(format!("no {what}"));
         let lacks = Lacks {
@@ -86,6 +118,8 @@ flows: []
             ipv6: why("IPv6"),
             outside: why("addresses"),
             name_zone: why("zone"),
+            keys: [("a".to_string(), "no key".to_string())].into(),
+            history: why("history"),
         };
         Inventory { lacks, ..Inventory::default() }
     }
@@ -104,6 +138,9 @@ flows: []
     #[case(NAMES, "denied", Some("no addresses"))]
     #[case("dns: {ask: tunnel}", "recorded", Some("no zone"))]
     #[case("dns: {ask: other-names}", "recorded", None)]
+    #[case("secret: {ask: as-sealed}", "sealed", Some("no key"))]
+    #[case("secret: {ask: nothing-readable-in-history}", "sealed", Some("no history"))]
+    #[case("secret: {ask: nothing-readable-in-git}", "sealed", None)]
     fn what_cannot_be_asked_says_why(
         #[case] probe: &str,
         #[case] expect: &str,

@@ -2,7 +2,7 @@
 
 use crate::attempt::{Effect, Hostile};
 
-use super::model::{Control, Expect, Family, Party, Question, Reach, Scenario};
+use super::model::{Control, Deliver, Each, Expect, Family, Party, Question, Reach, Scenario};
 use crate::probe::By;
 use crate::source::{LoadError, load};
 
@@ -41,6 +41,14 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
         let message = "over IPv6 pods are asked at their own address alone: `by: [pod]`";
         return Err(LoadError::at(path, line_of(text, "probe:"), message));
     }
+    if let Question::Deliver(Deliver { forge, .. }) = &scenario.probe
+        && forge.iter().any(|forge| forge.names_another())
+        && scenario.each != Each::EachTenantPair
+    {
+        let message =
+            "what names another's organisation is asked of pairs: `for: each-tenant-pair`";
+        return Err(LoadError::at(path, line_of(text, "probe:"), message));
+    }
     for control in required(scenario.expect) {
         if !scenario.controls.contains(control) {
             let message = format!(
@@ -69,7 +77,7 @@ fn is_left_to_the_implementation(reach: &Reach) -> bool {
 const fn required(expect: Expect) -> &'static [Control] {
     match expect {
         Expect::Denied => &[Control::ClientReachesAllowed, Control::AllowedClientReaches],
-        Expect::OwnOrgOnly => &[Control::Fence],
+        Expect::OwnOrgOnly | Expect::NoOtherOrg => &[Control::Fence],
         Expect::Unauthorized => &[Control::WithOrg],
         Expect::Contained => &[
             Control::AcceptedFromAdministrator,
@@ -87,7 +95,10 @@ const fn fits(question: &Question, expect: Expect) -> bool {
             matches!(expect, Expect::Reached | Expect::Denied | Expect::Recorded)
         }
         Question::Secret(_) => matches!(expect, Expect::Sealed),
-        Question::Deliver(_) => matches!(expect, Expect::OwnOrgOnly),
+        Question::Deliver(question) if question.forge.is_empty() => {
+            matches!(expect, Expect::OwnOrgOnly)
+        }
+        Question::Deliver(_) => matches!(expect, Expect::NoOtherOrg),
         Question::Access(_) => matches!(expect, Expect::Unauthorized),
         Question::Dns(_) => matches!(expect, Expect::Recorded),
         Question::Attempt(_) => matches!(expect, Expect::Contained | Expect::Recorded),

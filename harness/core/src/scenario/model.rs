@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Hostile;
 use crate::cluster::Backend;
 use crate::port::{Port, Transport};
-use crate::probe::{By, DnsAsk, ProbeKind, SecretAsk, Signal};
+use crate::probe::{By, DnsAsk, Forge, Over, ProbeKind, SecretAsk, Signal};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -224,8 +224,30 @@ pub struct Secret {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Deliver {
-    /// Log or metric.
-    pub signal: Signal,
+    /// Log, metric, or a list of both.
+    #[serde(deserialize_with = "one_or_several")]
+    pub signal: Vec<Signal>,
+    /// How it is carried: each of these, or as the sender's environment says.
+    #[serde(default)]
+    pub over: Vec<Over>,
+    /// Each of these claims of another's organisation, or none.
+    #[serde(default)]
+    pub forge: Vec<Forge>,
+}
+
+fn one_or_several<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Signal>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrSeveral {
+        One(Signal),
+        Several(Vec<Signal>),
+    }
+    Ok(match OneOrSeveral::deserialize(deserializer)? {
+        OneOrSeveral::One(signal) => vec![signal],
+        OneOrSeveral::Several(signals) => signals,
+    })
 }
 
 /// A question to a telemetry store.
@@ -266,6 +288,8 @@ pub enum Expect {
     Sealed,
     /// The marker is in the tenant's own organisation and in no other.
     OwnOrgOnly,
+    /// The marker is in no other organisation than the tenant's own, and may be nowhere.
+    NoOtherOrg,
     /// The store answers 401.
     Unauthorized,
     /// The object is refused, or opens nothing.
@@ -276,7 +300,14 @@ impl Expect {
     /// Whether the expectation claims that something does not happen, so that it needs
     /// controls.
     pub const fn is_negative(self) -> bool {
-        matches!(self, Self::Denied | Self::OwnOrgOnly | Self::Unauthorized | Self::Contained)
+        matches!(
+            self,
+            Self::Denied
+                | Self::OwnOrgOnly
+                | Self::NoOtherOrg
+                | Self::Unauthorized
+                | Self::Contained
+        )
     }
 }
 

@@ -1,41 +1,49 @@
-//! Telemetry markers: sent from the tenants' pods with their own environment, then fences into
-//! every organisation through the same collector, then a look into every organisation until
-//! every fence is seen.
+//! Telemetry markers: sent from the tenants' pods with their own environment, then fences through
+//! the same pipelines, then a look into every organisation until every fence is seen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partywall_agent::protocol::{Ask, EmitReply, EmitRequest, Outcome, Reply, Signal};
-use partywall_core::contract::{Contract, Tenant};
+use partywall_core::contract::{Contract, OrgSource, Telemetry, Tenant};
 use partywall_core::inventory::{Inventory, PodName, Role};
 use partywall_core::observation::{DeliverObservation, Observation, OrgSight};
-use partywall_core::probe::DeliverProbe;
+use partywall_core::probe::{DeliverProbe, Over};
+use tokio::sync::Semaphore;
 
-use super::store::Store;
+use super::fence::{Channel, channels};
+use super::sight::{Sights, look};
 use super::streams::Streams;
 use crate::random::nonce;
-use crate::wait::{Poll, Wait, until};
 
 const EMIT_LIMIT: Duration = Duration::from_secs(5);
-/// How long fences may take from the collector to the stores.
-const FENCE_WAIT: Wait = Wait::seconds(20).every(Duration::from_millis(250));
 /// Organisations that Loki and Mimir use when tenancy is off or a header is lost.
-const FALLBACK_ORGS: [&str; 2] = ["anonymous", "fake"];
+pub(super) const FALLBACK_ORGS: [&str; 2] = ["anonymous", "fake"];
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// How many markers are on their way at once.
+const AT_ONCE: usize = 32;
+
+/// The pod of a tenant that sends telemetry, and where to.
+pub(super) type Sender = Result<(PodName, String), String>;
 
 /// One marker on its way.
-struct Marker<'a> {
+pub(super) struct Marker<'a> {
     index: usize,
-    probe: &'a DeliverProbe,
-    name: String,
+    pub(super) probe: &'a DeliverProbe,
+    pub(super) name: String,
     sender: Result<PodName, String>,
-    /// The fence that was written through the same collector.
-    fence: String,
     reply: Result<EmitReply, String>,
+    /// When the collector had answered.
+    pub(super) sent: Instant,
 }
 
-/// What every organisation shows: its body, per signal.
-type Sights = BTreeMap<(Signal, String), String>;
+impl Marker<'_> {
+    /// Whether a store's answer shows it. The closing quote keeps marker_1 from being found in
+    /// marker_12.
+    pub(super) fn is_in(&self, body: &str) -> bool {
+        body.contains(&format!("{}\"", self.name))
+    }
+}
 
 /// Send every marker, fence, and look.
 pub(super) async fn observe(
@@ -61,14 +69,19 @@ pub(super) async fn observe(
     };
     let Ok(run) = nonce() else { return all_fail("no random marker".to_string()) };
     let prefix = format!("partywall_{}", &run[..12]);
-    let session = Session { streams, contract, inventory, reader, prefix };
-    let (markers, endpoints) = session.send_markers(probes).await;
+    let session = Session { streams, contract, telemetry, inventory, reader, prefix };
+    let senders = session.senders(probes).await;
+    // Every fence is written after every marker was taken or refused.
+    let markers = session.send_markers(probes, &senders).await;
     let signals: BTreeSet<Signal> = probes.iter().map(|(_, probe)| probe.signal).collect();
-    let fence_errors = session.send_fences(&signals, &endpoints).await;
-    let (sights, problem) = session.look(telemetry, &signals, &endpoints).await;
+    let ways: BTreeSet<Option<Over>> = probes.iter().map(|(_, probe)| probe.over).collect();
+    let mut channels = channels(contract, &session.prefix, &senders, &ways);
+    let errors = session.send_fences(&signals, &mut channels).await;
+    let (sights, problem) = look(&session, &signals, &channels, &markers).await;
+    let problems: Vec<String> = errors.into_iter().take(1).chain(problem).collect();
     let observed = markers.into_iter().map(|marker| {
         let index = marker.index;
-        (index, session.observation(marker, &sights, &fence_errors, &problem))
+        (index, session.observation(marker, &sights, &channels, &problems))
     });
     observed.collect()
 }
@@ -80,58 +93,39 @@ pub(super) fn reader<'a>(inventory: &'a Inventory, place: &str) -> Option<&'a Po
     clients.find(|pod| pod.name.namespace == namespace).map(|pod| &pod.name)
 }
 
-struct Session<'a> {
-    streams: &'a Streams,
-    contract: &'a Contract,
+/// One run of markers and fences.
+pub(super) struct Session<'a> {
+    pub(super) streams: &'a Streams,
+    pub(super) contract: &'a Contract,
+    pub(super) telemetry: &'a Telemetry,
     inventory: &'a Inventory,
-    reader: &'a PodName,
-    prefix: String,
+    pub(super) reader: &'a PodName,
+    pub(super) prefix: String,
 }
 
-impl Session<'_> {
-    fn orgs(&self) -> BTreeSet<&str> {
+impl<'a> Session<'a> {
+    pub(super) fn orgs(&self) -> BTreeSet<&'a str> {
         self.contract.tenants.iter().map(|tenant| tenant.org.as_str()).collect()
     }
 
-    async fn send_markers<'p>(
-        &self,
-        probes: &[(usize, &'p DeliverProbe)],
-    ) -> (Vec<Marker<'p>>, Vec<String>) {
-        let senders = probes.iter().map(|(_, probe)| self.sender(&probe.tenant));
-        let senders = futures::future::join_all(senders).await;
-        let mut endpoints: Vec<String> = Vec::new();
-        for (_, endpoint) in senders.iter().flatten() {
-            if !endpoints.contains(endpoint) {
-                endpoints.push(endpoint.clone());
-            }
-        }
-        let sent = probes.iter().zip(senders).map(|((index, probe), sender)| {
-            let endpoints = &endpoints;
-            async move {
-                let name = format!("{}_marker_{index}", self.prefix);
-                let endpoint = sender.as_ref().ok().map(|(_, endpoint)| endpoint);
-                let place = endpoints.iter().position(|known| Some(known) == endpoint);
-                let fence = self.fence(place.unwrap_or(usize::MAX));
-                let sender = sender.map(|(pod, _)| pod);
-                let reply = match &sender {
-                    Ok(pod) => self.emit(pod, probe.signal, &name, None, None).await,
-                    Err(detail) => Err(detail.clone()),
-                };
-                Marker { index: *index, probe, name, sender, fence, reply }
-            }
-        });
-        // Every fence is written after every marker was taken or refused.
-        let markers = futures::future::join_all(sent).await;
-        (markers, endpoints)
-    }
-
-    /// The name of the fence that goes through the collector at this place of the list.
-    fn fence(&self, place: usize) -> String {
-        format!("{}_fence_{place}_end", self.prefix)
+    /// Every tenant that is asked about; all of them where each has a receiver of its own, for
+    /// none can write a fence for another.
+    async fn senders(&self, probes: &[(usize, &DeliverProbe)]) -> BTreeMap<&'a str, Sender> {
+        let is_asked = |tenant: &&Tenant| {
+            self.telemetry.org_from == OrgSource::Receiver
+                || probes.iter().any(|(_, probe)| probe.tenant.name == tenant.name)
+        };
+        let found = self
+            .contract
+            .tenants
+            .iter()
+            .filter(is_asked)
+            .map(|tenant| async { (tenant.name.as_str(), self.sender(tenant).await) });
+        futures::future::join_all(found).await.into_iter().collect()
     }
 
     /// The pod of the tenant that has a telemetry endpoint in its environment.
-    async fn sender(&self, tenant: &Tenant) -> Result<(PodName, String), String> {
+    async fn sender(&self, tenant: &Tenant) -> Sender {
         let mut last = format!("tenant {} has no pod of ours", tenant.name);
         for pod in self.inventory.workloads(&tenant.namespaces).filter(|pod| pod.agent) {
             let ask = Ask::Environment { names: vec![ENDPOINT.to_string()] };
@@ -147,44 +141,71 @@ impl Session<'_> {
         Err(last)
     }
 
-    async fn emit(
+    async fn send_markers<'p>(
         &self,
-        pod: &PodName,
-        signal: Signal,
-        marker: &str,
-        headers: Option<BTreeMap<String, String>>,
-        endpoint: Option<String>,
-    ) -> Result<EmitReply, String> {
-        let request = EmitRequest {
-            signal,
-            marker: marker.to_string(),
-            headers,
-            endpoint,
-            timeout_ms: u64::try_from(EMIT_LIMIT.as_millis()).unwrap_or(u64::MAX),
+        probes: &[(usize, &'p DeliverProbe)],
+        senders: &BTreeMap<&str, Sender>,
+    ) -> Vec<Marker<'p>> {
+        let turns = Semaphore::new(AT_ONCE);
+        let sent = probes.iter().map(|(index, probe)| {
+            let turns = &turns;
+            async move {
+                // It is never closed.
+                let _turn = turns.acquire().await;
+                self.send_marker(*index, probe, senders).await
+            }
+        });
+        futures::future::join_all(sent).await
+    }
+
+    async fn send_marker<'p>(
+        &self,
+        index: usize,
+        probe: &'p DeliverProbe,
+        senders: &BTreeMap<&str, Sender>,
+    ) -> Marker<'p> {
+        let name = format!("{}_marker_{index}", self.prefix);
+        let sender = senders.get(probe.tenant.name.as_str()).cloned();
+        let sender = sender.unwrap_or_else(|| Err("the contract has no such tenant".to_string()));
+        let reply = match &sender {
+            Ok((pod, endpoint)) => {
+                let mut request = request(probe.signal, &name);
+                request.endpoint = probe.over.map(|over| over.beside(endpoint));
+                if let Some(forged) = &probe.forged {
+                    request.organisation = forged.headers.clone();
+                    request.attributes = forged.attributes.clone();
+                }
+                self.emit(pod, request).await
+            }
+            Err(detail) => Err(detail.clone()),
         };
+        let sender = sender.map(|(pod, _)| pod);
+        Marker { index, probe, name, sender, reply, sent: Instant::now() }
+    }
+
+    async fn emit(&self, pod: &PodName, request: EmitRequest) -> Result<EmitReply, String> {
         match self.streams.ask_one(pod, Ask::Emit(request), EMIT_LIMIT * 2).await? {
             Reply::Emit(reply) => Ok(reply),
             _ => Err("the agent answered another question".to_string()),
         }
     }
 
-    /// A fence through every collector into every organisation, from the platform's own client:
-    /// a tenant whose telemetry cannot leave must not keep the fences from being written.
-    async fn send_fences(&self, signals: &BTreeSet<Signal>, endpoints: &[String]) -> Vec<String> {
-        if endpoints.is_empty() {
+    /// Write every fence, and give back why some could not be written.
+    async fn send_fences(
+        &self,
+        signals: &BTreeSet<Signal>,
+        channels: &mut [Channel<'_>],
+    ) -> Vec<String> {
+        if channels.is_empty() {
             return vec!["no tenant's environment names a collector".to_string()];
         }
         let mut errors = Vec::new();
-        for (place, endpoint) in endpoints.iter().enumerate() {
-            for org in self.orgs() {
-                for signal in signals {
-                    let headers = [("x-scope-orgid".to_string(), org.to_string())].into();
-                    let (headers, endpoint) = (Some(headers), Some(endpoint.clone()));
-                    let fence = self.fence(place);
-                    match self.emit(self.reader, *signal, &fence, headers, endpoint).await {
-                        Ok(reply) if reply.accepted => {}
-                        Ok(reply) => errors.push(format!("fence into {org}: {}", reply.detail)),
-                        Err(detail) => errors.push(format!("fence into {org}: {detail}")),
+        for channel in channels {
+            for signal in signals {
+                for request in channel.requests(*signal) {
+                    if let Err(detail) = self.send_fence(channel, &request).await {
+                        errors.push(format!("fence into {}: {detail}", channel.destination()));
+                        channel.is_written = false;
                     }
                 }
             }
@@ -192,87 +213,75 @@ impl Session<'_> {
         errors
     }
 
-    /// Look into every organisation until each shows its fences, or the wait is over.
-    async fn look(
-        &self,
-        telemetry: &partywall_core::contract::Telemetry,
-        signals: &BTreeSet<Signal>,
-        endpoints: &[String],
-    ) -> (Sights, Option<String>) {
-        let fences: Vec<String> = (0..endpoints.len()).map(|place| self.fence(place)).collect();
-        let sights = tokio::sync::Mutex::new(Sights::new());
-        let outcome = until("every organisation showing its fence", FENCE_WAIT, || async {
-            let mut missing = Vec::new();
-            let mut seen = sights.lock().await;
-            for signal in signals {
-                let store = match Store::new(self.streams, self.reader, telemetry, *signal) {
-                    Ok(store) => store,
-                    Err(detail) => return Poll::Failed(Malformed(detail)),
-                };
-                for org in self.orgs().into_iter().chain(FALLBACK_ORGS) {
-                    let body = match store.query(Some(org), &self.prefix).await {
-                        Ok(reply) if reply.status == Some(200) => reply.body,
-                        Ok(reply) => format!("status {:?} {}", reply.status, reply.detail),
-                        Err(detail) => detail,
-                    };
-                    if self.orgs().contains(org) && !fences.iter().all(|fence| body.contains(fence))
-                    {
-                        missing.push(format!("{signal:?} in {org}").to_lowercase());
-                    }
-                    seen.insert((*signal, org.to_string()), body);
-                }
+    /// From the tenant's own pod where its receiver decides, else from the platform's client. The
+    /// client also stands in for a tenant whose telemetry cannot leave: that must not keep the
+    /// fences from being written.
+    async fn send_fence(&self, channel: &Channel<'_>, asked: &EmitRequest) -> Result<(), String> {
+        let mut last = String::new();
+        for pod in channel.pod.iter().chain([self.reader]) {
+            match self.emit(pod, asked.clone()).await {
+                Ok(reply) if reply.accepted => return Ok(()),
+                Ok(reply) => last = reply.detail,
+                Err(detail) => last = detail,
             }
-            if missing.is_empty() {
-                Poll::Ready(())
-            } else {
-                Poll::not_yet(format!("no fence for {}", missing.join(", ")))
-            }
-        });
-        let problem = outcome.await.err().map(|error| error.to_string());
-        (sights.into_inner(), problem)
+        }
+        Err(last)
     }
 
     fn observation(
         &self,
         marker: Marker<'_>,
         sights: &Sights,
-        fence_errors: &[String],
-        problem: &Option<String>,
+        channels: &[Channel<'_>],
+        problems: &[String],
     ) -> Observation {
-        let sender = match marker.sender {
-            Ok(pod) => pod,
-            Err(detail) => return Observation::Failed { detail },
-        };
-        let (accepted, outcome, mut detail) = match marker.reply {
-            Ok(reply) => (reply.accepted, reply.outcome, reply.detail),
-            Err(detail) => (false, Outcome::ProbeError, detail),
-        };
-        if let Some(error) = fence_errors.first() {
-            detail = format!("{detail}; {error}");
-        }
-        if let Some(problem) = problem {
-            detail = format!("{detail}; {problem}");
-        }
         let signal = marker.probe.signal;
         let mut orgs: BTreeMap<String, OrgSight> = BTreeMap::new();
-        for ((of, org), body) in sights.iter().filter(|((of, _), _)| *of == signal) {
-            debug_assert_eq!(*of, signal);
-            let sight = OrgSight {
-                // The closing quote keeps marker_1 from being found in marker_12.
-                marker: body.contains(&format!("{}\"", marker.name)),
-                fence: body.contains(&marker.fence),
-            };
+        for ((of, org), body) in &sights.bodies {
+            if *of != signal {
+                continue;
+            }
+            let mut fences = channels.iter().filter(|one| one.fences(marker.probe, org)).peekable();
+            let is_fenced = fences.peek().is_some();
+            let fence = is_fenced && fences.all(|one| sights.shows(signal, org, &one.fence));
+            let sight = OrgSight { marker: marker.is_in(body), fence };
             // A fallback organisation has no fence of its own; it counts only if it leaks.
             if sight.marker || !FALLBACK_ORGS.contains(&org.as_str()) {
                 orgs.insert(org.clone(), sight);
             }
         }
-        let sender = sender.to_string();
-        Observation::Deliver(DeliverObservation { accepted, outcome, sender, detail, orgs })
+        let visible_us = sights.visible_us(&marker);
+        let sender = match marker.sender {
+            Ok(pod) => pod.to_string(),
+            Err(detail) => return Observation::Failed { detail },
+        };
+        let (accepted, outcome, detail) = match marker.reply {
+            Ok(reply) => (reply.accepted, reply.outcome, reply.detail),
+            Err(detail) => (false, Outcome::ProbeError, detail),
+        };
+        let words: Vec<&str> =
+            std::iter::once(detail.as_str()).chain(problems.iter().map(String::as_str)).collect();
+        let detail = words.join("; ");
+        Observation::Deliver(DeliverObservation {
+            accepted,
+            outcome,
+            sender,
+            detail,
+            orgs,
+            visible_us,
+        })
     }
 }
 
-/// A place of the contract that is none.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Malformed(String);
+/// A marker as the environment of its sender says.
+pub(super) fn request(signal: Signal, marker: &str) -> EmitRequest {
+    EmitRequest {
+        signal,
+        marker: marker.to_string(),
+        headers: None,
+        endpoint: None,
+        organisation: None,
+        attributes: BTreeMap::new(),
+        timeout_ms: u64::try_from(EMIT_LIMIT.as_millis()).unwrap_or(u64::MAX),
+    }
+}

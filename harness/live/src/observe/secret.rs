@@ -44,12 +44,18 @@ impl Vault<'_> {
             SecretAsk::OpensWithOwnKeyOnly => self.openings(&probe.tenant),
             SecretAsk::RefusesWrongKey => self.wrong_key(&probe.tenant).await,
             SecretAsk::NothingReadableInGit => self.scan(&probe.tenant),
+            SecretAsk::CanariesStayPut => self.search(&probe.tenant).await,
+            SecretAsk::RefusesNeighboursFile => self.copies(&probe.tenant).await,
+            // Flux looks neither at the MAC nor at earlier commits.
+            SecretAsk::AsSealed | SecretAsk::NothingReadableInHistory => {
+                Err("the files tell, and a cluster does not".to_string())
+            }
         };
         seen.map_or_else(|detail| Observation::Failed { detail }, Observation::Secret)
     }
 
     /// The tree of the commit that was pushed.
-    fn pushed_tree(&self) -> Result<Layout, String> {
+    pub(super) fn pushed_tree(&self) -> Result<Layout, String> {
         let tree = self.session.file("work/deployments");
         partywall_offline::load::working_tree(&tree).map_err(|error| error.to_string())
     }
@@ -164,7 +170,7 @@ impl Vault<'_> {
 
     /// The private key that stands for the tenant's in this session: what its key Secret holds
     /// in the cluster, so that an operator's key which several tenants list is nobody's own.
-    fn key_of(&self, tenant: &Tenant) -> Result<Option<String>, String> {
+    pub(super) fn key_of(&self, tenant: &Tenant) -> Result<Option<String>, String> {
         let Some(secrets) = &tenant.secrets else { return Ok(None) };
         let all: Vec<TenantSecrets> =
             self.contract.tenants.iter().filter_map(TenantSecrets::of).collect();
@@ -223,7 +229,7 @@ impl Vault<'_> {
     }
 
     /// The Kustomization whose path is the nearest folder of the file.
-    async fn kustomization_of(&self, file: &str) -> Result<DynamicObject, String> {
+    pub(super) async fn kustomization_of(&self, file: &str) -> Result<DynamicObject, String> {
         let kustomizations = self.kustomizations("");
         let found = kustomizations.list(&ListParams::default()).await;
         let found = found.map_err(|error| format!("failed to list Kustomizations: {error}"))?;
@@ -273,7 +279,7 @@ impl Vault<'_> {
         self.ready_condition(namespace, name).await
     }
 
-    async fn ready_condition(
+    pub(super) async fn ready_condition(
         &self,
         namespace: &str,
         name: &str,

@@ -165,6 +165,7 @@ impl Can {
              at all"
                 .to_string()
         }),
+        ..Lacks::default()
     }
     }
 }

@@ -23,6 +23,8 @@ const LAYOUT_REPOSITORY: &str = "deployments";
 pub struct PushOptions {
     /// New content of files of the layout, by path; `None` removes the file.
     pub replace: BTreeMap<String, Option<String>>,
+    /// Sealed files that are pushed as they are, in place of those sealed to the session's keys.
+    pub sealed: BTreeMap<String, String>,
 }
 
 /// What was pushed.
@@ -93,6 +95,9 @@ pub async fn push_layout(
             put(tree, name, content.as_deref())?;
         }
         session.expectations = encrypt_anew(session, layout, tree).await?;
+        for (name, text) in &options.sealed {
+            put(tree, name, Some(text))?;
+        }
     }
     localise(session, layout, &server, &sources, &trees)?;
     let references = references(&trees)?;
@@ -223,6 +228,27 @@ async fn push_one(
     let commit = commit(tree, &target, unchanged).await?;
     push(tree, &target).await?;
     Ok(PushedRepository { name: source.name.clone(), url, commit })
+}
+
+/// Push a folder as a branch of the layout's repository that nothing of the layout follows.
+pub(crate) async fn push_scratch_branch(
+    session: &Session,
+    folder: &Path,
+    branch: &str,
+) -> Result<(), PushError> {
+    let server = session.git.as_ref();
+    let server = server.ok_or_else(|| PushError::NoServer { session: session.name.clone() })?;
+    let references = [format!("refs/heads/{branch}")].into();
+    let password = password(session)?;
+    let target = Target {
+        repository: LAYOUT_REPOSITORY,
+        references: &references,
+        url: &format!("{}/{LAYOUT_REPOSITORY}.git", server.host_url),
+        user: &server.user,
+        password: &password,
+    };
+    commit(folder, &target, Unchanged::Commit).await?;
+    push(folder, &target).await
 }
 
 fn password(session: &Session) -> Result<String, PushError> {

@@ -211,7 +211,8 @@ impl Committed {
             }
             Err(error) if error.exit() == Some(NO_KEY) => {
                 made_up = true;
-                write(path, &made_up_plaintext(&self.text))?;
+                let seed = format!("{} {}", self.tenant, self.name);
+                write(path, &made_up_plaintext(&self.text, &seed))?;
                 sops.encrypt(path, &self.rules, new).await.map_err(failed)?;
             }
             Err(error) => return Err(failed(error)),
@@ -302,31 +303,36 @@ impl Sops {
     }
 }
 
-/// The file with made-up values in the place of what nobody here can open, line for line.
-fn made_up_plaintext(text: &str) -> String {
+/// The file with made-up values in the place of what nobody here can open, line for line. No two
+/// files have a value in common: one that is found somewhere tells whose it is.
+fn made_up_plaintext(text: &str, seed: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut in_block = false;
-    for line in text.lines() {
+    for (number, line) in text.lines().enumerate() {
         let top_level = !line.starts_with([' ', '\t', '#', '-', '}']) && !line.is_empty();
         in_block = if top_level { line.starts_with("sops:") } else { in_block };
         if !in_block {
-            plain.push_str(&made_up_line(line));
+            let mark = &sha256(format!("{seed} {number}").as_bytes())[..MARK];
+            plain.push_str(&made_up_line(line, mark));
             plain.push('\n');
         }
     }
     plain
 }
 
-fn made_up_line(line: &str) -> String {
+/// How much of a hash tells one made-up value from another.
+const MARK: usize = 16;
+
+fn made_up_line(line: &str, mark: &str) -> String {
     let (Some(from), Some(to)) = (line.find("ENC[AES256_GCM,"), line.rfind(']')) else {
         return line.to_string();
     };
     let kind = line[from..to].rsplit("type:").next().unwrap_or_default();
     let value = match kind {
-        "int" => "1",
-        "float" => "1.5",
-        "bool" => "true",
-        _ => "partywall-made-up",
+        "int" => "1".to_string(),
+        "float" => "1.5".to_string(),
+        "bool" => "true".to_string(),
+        _ => format!("partywall-made-up-{mark}"),
     };
     format!("{}{value}{}", &line[..from], &line[to + 1..])
 }
@@ -340,8 +346,23 @@ mod tests {
         let text = "a: ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]\nb:\n    c: \
                     ENC[AES256_GCM,data:x,iv:y,tag:z,type:int]\n#ENC[AES256_GCM,data:x,type:comment]\n\
                     sops:\n    age:\n        - recipient: age1x\n    version: 3.13.3\n";
-        let plain = made_up_plaintext(text);
-        assert_eq!(plain, "a: partywall-made-up\nb:\n    c: 1\n#partywall-made-up\n");
+        let plain = made_up_plaintext(text, "a secrets.yaml");
+        let marks = starred(&plain);
+        assert_eq!(marks, "a: partywall-made-up-*\nb:\n    c: 1\n#partywall-made-up-*\n");
+        assert_ne!(plain, made_up_plaintext(text, "b secrets.yaml"));
+        let lines: Vec<&str> = plain.lines().collect();
+        assert_ne!(lines[0].trim_start_matches("a: "), lines[3].trim_start_matches('#'));
+    }
+
+    /// The text with a star in the place of each mark.
+    fn starred(text: &str) -> String {
+        let mut parts = text.split("partywall-made-up-");
+        let mut kept = parts.next().unwrap_or_default().to_string();
+        for part in parts {
+            kept.push_str("partywall-made-up-*");
+            kept.push_str(&part[MARK..]);
+        }
+        kept
     }
 
     #[test]

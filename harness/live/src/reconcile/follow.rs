@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject};
+use kube::{Client, ResourceExt};
+use partywall_core::inventory::HARNESS_LABEL;
 
 use super::kinds::{Flux, World};
 use super::report::{ObjectStatus, Readiness, ReconcileReport};
@@ -65,6 +67,8 @@ pub async fn reconcile(
     let token = nonce()?;
     let mut follow = Follow { client, pushed, token, asked_again: 0, last_asked: None };
     let mut silence = Silence::default();
+    // A run that was cut off leaves objects that never follow the layout's commit.
+    sweep(client).await.map_err(failed("take away what the harness left"))?;
     apply_sync(client, session, sync).await?;
     follow.trigger_sources().await?;
     loop {
@@ -98,6 +102,24 @@ pub async fn reconcile(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Delete objects of Flux that are the harness's own.
+async fn sweep(client: &Client) -> Result<(), kube::Error> {
+    for kind in [Flux::Kustomization, Flux::GitRepository] {
+        for object in kind.list(client).await? {
+            if object.labels().contains_key(HARNESS_LABEL) {
+                let namespace = object.namespace().unwrap_or_default();
+                let api: Api<DynamicObject> =
+                    Api::namespaced_with(client.clone(), &namespace, &kind.resource());
+                match api.delete(&object.name_any(), &DeleteParams::default()).await {
+                    Err(kube::Error::Api(status)) if status.code == 404 => {}
+                    deleted => drop(deleted?),
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn failed(action: &'static str) -> impl Fn(kube::Error) -> ReconcileError {

@@ -12,21 +12,27 @@
 mod clock;
 mod follow;
 mod hand;
+mod kept;
 mod meter;
 mod moments;
 mod newborn;
 mod pacer;
 mod plugin;
 mod record;
+mod rotor;
 mod site;
+mod site_secrets;
 mod tallier;
 
 pub use follow::Followed;
 pub use hand::HandError;
+pub use kept::{SecretMeter, ValueHashes};
 pub use meter::{Meter, MeterSettings};
 pub use moments::Moments;
 pub use newborn::Newborn;
 pub use pacer::pace_prefix;
 pub use plugin::Plugin;
 pub use record::Record;
+pub use rotor::{Changed, HeldKeys, Rotor};
 pub use site::{Site, SiteError};
+pub use site_secrets::FluxSaid;

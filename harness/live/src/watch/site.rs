@@ -1,12 +1,14 @@
 //! A session as experiments see it: commits, hands, and the meter.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::Client;
 use partywall_agent::protocol::Sample;
 use partywall_core::exposure::Edge;
 use partywall_core::inventory::PodName;
+use partywall_offline::sops::OpenError;
 use tokio::task::JoinSet;
 
 use super::follow::{Followed, empty, follow, gone, settled_pods, trigger, trigger_kustomizations};
@@ -16,10 +18,11 @@ use super::moments::{Moments, watch};
 use super::newborn::{Newborn, newborns, own_pace};
 use super::plugin::{Plugin, network_plugin};
 use crate::client::ClientError;
-use crate::push::{PushError, PushOptions, Pushed, push_layout};
+use crate::push::{KeyError, PushError, PushOptions, Pushed, push_layout};
 use crate::reconcile::{ReconcileError, ReconcileReport, reconcile};
 use crate::session::Session;
 use crate::spec::LayoutSpec;
+use crate::wait::WaitError;
 
 /// Something that an experiment could not do.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,39 @@ pub enum SiteError {
     /// Something could not be done by hand.
     #[error(transparent)]
     Hand(#[from] HandError),
+    /// A sealed file could not be changed.
+    #[error(transparent)]
+    Sealed(#[from] OpenError),
+    /// A key Secret was not taken.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Something did not come in time.
+    #[error(transparent)]
+    Late(#[from] WaitError<std::convert::Infallible>),
+    /// The system has no random numbers to give.
+    #[error("{0}")]
+    Random(String),
+    /// A file of the session could not be read.
+    #[error("failed to read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tenant has no secrets in the contract.
+    #[error("{tenant} has no secrets in the contract (hint: name another with `--tenant`)")]
+    NoSecrets {
+        /// The tenant.
+        tenant: String,
+    },
+    /// Nothing of Flux applies the file.
+    #[error("no Flux Kustomization builds the folder of {file}")]
+    NoApplier {
+        /// The file.
+        file: String,
+    },
     /// The API server did not answer.
     #[error("failed to {action}: {source}")]
     Cluster {
@@ -47,15 +83,15 @@ pub enum SiteError {
     },
 }
 
-fn failed(action: &'static str) -> impl FnOnce(kube::Error) -> SiteError {
+pub(super) fn failed(action: &'static str) -> impl FnOnce(kube::Error) -> SiteError {
     move |source| SiteError::Cluster { action, source: Box::new(source) }
 }
 
 /// A session, its cluster, and a layout that it holds or will hold.
 pub struct Site {
-    session: Session,
-    client: Client,
-    spec: LayoutSpec,
+    pub(super) session: Session,
+    pub(super) client: Client,
+    pub(super) spec: LayoutSpec,
 }
 
 impl Site {
@@ -78,7 +114,7 @@ impl Site {
     /// Push the layout with these files replaced.
     pub async fn push(&mut self, files: &BTreeMap<String, String>) -> Result<Pushed, SiteError> {
         let replace = files.iter().map(|(path, text)| (path.clone(), Some(text.clone())));
-        let options = PushOptions { replace: replace.collect() };
+        let options = PushOptions { replace: replace.collect(), ..PushOptions::default() };
         Ok(push_layout(&mut self.session, &self.spec, &options).await?)
     }
 

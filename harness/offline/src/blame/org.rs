@@ -14,10 +14,14 @@ const TENANT_ID: &str = "tenantId";
 /// The header itself, where a layout writes it out.
 const HEADER: &str = "X-Scope-OrgID";
 
-/// The line that sends a tenant's telemetry to an organisation: a wrong one of its own, then a
+/// The line that sends a tenant's telemetry to an organisation: a collector's for another
+/// receiver than the tenant's, a wrong one of its own, then a
 /// collector that does not pass on what it was sent, a store without tenancy, and at last the
 /// tenant's own right one.
 pub fn org(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
+    if let Some(mapped) = pipeline::mapped(layout, tenant) {
+        return Some(mapped);
+    }
     let (wrong, right): (Vec<_>, Vec<_>) =
         own(layout, tenant).into_iter().partition(|one| one.org != tenant.org);
     let (name, org) = (&tenant.name, &tenant.org);

@@ -1,9 +1,12 @@
 //! Which line of the collector or of a store loses or replaces an organisation.
 
+use std::collections::BTreeSet;
+
 use partywall_core::Layout;
+use partywall_core::contract::Tenant;
 use partywall_core::document::{Document, Item, Node};
 use partywall_core::event::Blame;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Forge, Signal};
 use partywall_core::source::SourceLocation;
 
 const HEADER: &str = "x-scope-orgid";
@@ -33,15 +36,102 @@ fn switched_off(document: &Document, switch: &str) -> Option<Blame> {
 
 /// A collector that sends under an organisation of its own choice, or forgets its clients'.
 pub(super) fn collector(layout: &Layout) -> Option<Blame> {
+    in_collectors(layout, &|root| {
+        // One that has an organisation for each of several receivers chooses none for all.
+        if orgs(root) > 1 {
+            return None;
+        }
+        chosen(root).or_else(|| forgotten(root))
+    })
+}
+
+/// Whether a collector of the layout has several organisations of its own, as one that gives each
+/// tenant a receiver does.
+pub(crate) fn fixes_several_orgs(layout: &Layout) -> bool {
+    let several = |root: &Item| (orgs(root) > 1).then(|| (root.line, String::new()));
+    in_collectors(layout, &several).is_some()
+}
+
+fn orgs(root: &Item) -> usize {
+    fixed(root).map(|(_, org, _)| org).collect::<BTreeSet<_>>().len()
+}
+
+/// A pipeline for this tenant, by its name or its receiver's, that sends as another.
+pub(super) fn mapped(layout: &Layout, tenant: &Tenant) -> Option<Blame> {
+    in_collectors(layout, &|root| {
+        let pipelines = root.entries(&["service", "pipelines"]).iter();
+        let names = |list: &[Item]| {
+            let names = list.iter().filter_map(|item| match &item.node {
+                Node::Scalar(name) => Some(name.clone()),
+                _ => None,
+            });
+            names.collect::<Vec<String>>()
+        };
+        let is_own = |name: &str| name.split('/').any(|part| part == tenant.name);
+        let mut own = pipelines.filter(|(name, pipeline)| {
+            is_own(name) || names(pipeline.items(&["receivers"])).iter().any(|name| is_own(name))
+        });
+        own.find_map(|(_, pipeline)| {
+            let exporters = names(pipeline.items(&["exporters"]));
+            let mut of_pipeline =
+                fixed(root).filter(|(id, ..)| exporters.iter().any(|one| one == id));
+            let (_, org, line) = of_pipeline.find(|(_, org, _)| *org != tenant.org)?;
+            Some((line, format!("the collector sends what is {}'s as `{org}`", tenant.name)))
+        })
+    })
+}
+
+/// A store that asks nobody, or a collector that believes what its clients write; for what names
+/// nobody, the organisation that it has for such.
+pub fn believed(layout: &Layout, forge: Forge) -> Option<Blame> {
+    let by_default = in_collectors(layout, &|root| {
+        let line = line_of(root, &|key, value| key == "default_value" && !value.is_empty())?;
+        Some((line, "the collector has an organisation for what names none".to_string()))
+    });
+    let passed_on = in_collectors(layout, &|root| {
+        let line = line_of(root, &|key, value| {
+            key == "from_context" && value.eq_ignore_ascii_case(HEADER)
+        })?;
+        Some((line, format!("the collector passes on its client's `{HEADER}`, and so believes it")))
+    });
+    let at_the_collector = if forge.names_another() { passed_on } else { by_default };
+    single_tenant(layout).or(at_the_collector)
+}
+
+fn in_collectors(layout: &Layout, find: &dyn Fn(&Item) -> Option<Line>) -> Option<Blame> {
     let is_collector = |document: &&Document| {
         document.root.get("receivers").is_some() && document.root.get("exporters").is_some()
     };
     let mut collectors = layout.documents.iter().filter(is_collector);
     collectors.find_map(|document| {
-        let (line, because) = chosen(&document.root).or_else(|| forgotten(&document.root))?;
+        let (line, because) = find(&document.root)?;
         let location = SourceLocation::new(document.location.file.clone(), line);
         Some(Blame { location, because })
     })
+}
+
+/// Exporters with an organisation of their own: name, organisation, line.
+fn fixed(root: &Item) -> impl Iterator<Item = (&str, &str, u64)> {
+    root.entries(&["exporters"]).iter().flat_map(|(id, exporter)| {
+        exporter.entries(&["headers"]).iter().filter_map(|(key, value)| match &value.node {
+            Node::Scalar(org) if key.eq_ignore_ascii_case(HEADER) => {
+                Some((id.as_str(), org.as_str(), value.line))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// The first line with such a key and value.
+fn line_of(item: &Item, is_it: &dyn Fn(&str, &str) -> bool) -> Option<u64> {
+    match &item.node {
+        Node::Mapping(entries) => entries.iter().find_map(|(key, value)| match &value.node {
+            Node::Scalar(text) if is_it(key, text) => Some(value.line),
+            _ => line_of(value, is_it),
+        }),
+        Node::Sequence(items) => items.iter().find_map(|item| line_of(item, is_it)),
+        Node::Scalar(_) | Node::Null => None,
+    }
 }
 
 type Line = (u64, String);
@@ -117,6 +207,47 @@ mod tests {
         let said =
             blame.map_or("none".to_string(), |one| format!("{} {}", one.location, one.because));
         assert_eq!(said, expected);
+    }
+
+    const SETTER: &str = "e:\n  headers:\n  - key: x-scope-orgid\n    from_context: X-Scope-OrgID\n    default_value: a\n";
+    const MAPPED: &str = "service:\n  pipelines:\n    logs/a:\n      receivers: [otlp/a]\n      exporters: [o/a]\n    logs/b:\n      receivers: [otlp/b]\n      exporters: [o/b]\nreceivers: {}\nexporters:\n  o/a:\n    headers: {X-Scope-OrgID: a}\n  o/b:\n    headers: {X-Scope-OrgID: b}\n";
+
+    #[rstest]
+    #[case::right(MAPPED, "none")]
+    #[case::swapped(
+        &MAPPED.replace("exporters: [o/a]", "exporters: [o/b]"),
+        "c.yaml:14 the collector sends what is a's as `b`"
+    )]
+    #[case::wrong(
+        &MAPPED.replace("OrgID: a", "OrgID: c"),
+        "c.yaml:12 the collector sends what is a's as `c`"
+    )]
+    fn a_wrong_mapping_is_named(#[case] text: &str, #[case] expected: &str) {
+        let tenant = Tenant {
+            name: "a".to_string(),
+            namespaces: vec!["a".to_string()],
+            org: "a".to_string(),
+            secrets: None,
+        };
+        let said = mapped(&layout(text), &tenant)
+            .map_or("none".to_string(), |one| format!("{} {}", one.location, one.because));
+        assert_eq!(said, expected);
+        assert_eq!(collector(&layout(MAPPED)), None);
+        assert_eq!(believed(&layout(MAPPED), Forge::Other), None);
+    }
+
+    #[rstest]
+    #[case::collector(Forge::Other, SETTER, Some(11))]
+    #[case::nobody(Forge::Missing, SETTER, Some(12))]
+    #[case::store(Forge::TwoValues, "---\nauth_enabled: false\n", Some(9))]
+    #[case::nothing(Forge::Empty, "", None)]
+    fn what_believes_a_client_is_named(
+        #[case] forge: Forge,
+        #[case] more: &str,
+        #[case] line: Option<u64>,
+    ) {
+        let blame = believed(&layout(&format!("{RECEIVER}{more}")), forge);
+        assert_eq!(blame.map(|blame| blame.location.line), line);
     }
 
     #[test]

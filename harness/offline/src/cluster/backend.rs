@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use partywall_core::Layout;
 use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveError};
-use partywall_core::contract::{Contract, Tenant};
+use partywall_core::contract::Contract;
 use partywall_core::event::{Blame, Defect, NotJudged};
-use partywall_core::inventory::Inventory;
-use partywall_core::observation::{Observation, SecretObservation};
-use partywall_core::probe::{AccessProbe, DeliverProbe, Probe, ProbeBatch, ProbeKind, Signal};
+use partywall_core::inventory::{Inventory, Lacks};
+use partywall_core::observation::Observation;
+use partywall_core::probe::{AccessProbe, DeliverProbe, Probe, ProbeBatch, ProbeKind};
 
 use super::blind;
 use super::controller_labels;
@@ -18,9 +18,9 @@ use super::standing::{Standing, Surroundings};
 use super::walls::Walls;
 use crate::render::Rendered;
 use crate::rights::{self, Attempts};
-use crate::secret::{Keys, Vault};
+use crate::secret::{History, Keys, Vault};
 use crate::surplus;
-use crate::telemetry::{Hop, Reaches, Telemetry};
+use crate::telemetry::{Deliveries, Hop, Reaches, Telemetry};
 
 /// A layout's files in place of a cluster.
 pub struct OfflineCluster<'a> {
@@ -46,6 +46,12 @@ impl<'a> OfflineCluster<'a> {
         let walls = Walls::new(rendered, &standing);
         let vault = Vault::new(layout, rendered, contract, keys);
         Self { rendered, contract, vault, around: around.clone(), standing, walls }
+    }
+
+    /// The same, with what earlier commits held.
+    #[must_use]
+    pub fn with_history(self, history: &'a History) -> Self {
+        Self { vault: self.vault.with_history(history), ..self }
     }
 
     /// What is met and not known.
@@ -114,7 +120,7 @@ impl<'a> OfflineCluster<'a> {
     }
 
     /// The line at fault on the way of telemetry, or the wall that it does not pass.
-    fn telemetry_blame(&self, tenant: &Tenant, signal: Signal) -> Option<Blame> {
+    fn telemetry_blame(&self, probe: &DeliverProbe) -> Option<Blame> {
         let telemetry = self.telemetry();
         let wall = RefCell::new(None);
         let reaches = |hop: &Hop| {
@@ -124,11 +130,16 @@ impl<'a> OfflineCluster<'a> {
             }
             answer
         };
-        let _seen = telemetry.deliver(tenant, signal, &reaches);
-        wall.take().or_else(|| telemetry.blame(tenant, signal))
+        let _seen = telemetry.deliver(probe, &reaches);
+        wall.take().or_else(|| telemetry.blame(probe))
     }
 
-    fn answer(&self, telemetry: &Telemetry<'_>, probe: &Probe) -> Observation {
+    fn answer(
+        &self,
+        telemetry: &Telemetry<'_>,
+        deliveries: &Deliveries<'_, '_>,
+        probe: &Probe,
+    ) -> Observation {
         let reaches = |hop: &Hop| self.ground().hop(hop);
         match probe {
             Probe::Reach(probe) => self.ground().observe(probe),
@@ -136,9 +147,9 @@ impl<'a> OfflineCluster<'a> {
             Probe::Dns(_) => Observation::Failed {
                 detail: "the files do not tell what a name server answers".to_string(),
             },
-            Probe::Deliver(DeliverProbe { tenant, signal }) => telemetry
-                .deliver(tenant, *signal, &reaches)
-                .map_or_else(unknown, Observation::Deliver),
+            Probe::Deliver(probe) => {
+                deliveries.observe(probe).map_or_else(unknown, Observation::Deliver)
+            }
             Probe::Access(AccessProbe { store }) => {
                 telemetry.access(*store, &reaches).map_or_else(unknown, Observation::Access)
             }
@@ -173,7 +184,10 @@ impl Cluster for OfflineCluster<'_> {
         _contract: &Contract,
         _deadline: Deadline,
     ) -> Result<Inventory, ObserveError> {
-        Ok(self.standing.inventory())
+        let mut inventory = self.standing.inventory();
+        let Lacks { keys, history, .. } = self.vault.lacks();
+        inventory.lacks = Lacks { keys, history, ..inventory.lacks };
+        Ok(inventory)
     }
 
     async fn observe(
@@ -182,23 +196,20 @@ impl Cluster for OfflineCluster<'_> {
         _deadline: Deadline,
     ) -> Result<Vec<Observation>, ObserveError> {
         let telemetry = self.telemetry();
-        Ok(batch.probes.iter().map(|probe| self.answer(&telemetry, probe)).collect())
+        let reaches = |hop: &Hop| self.ground().hop(hop);
+        let deliveries = telemetry.deliveries(&reaches);
+        let answer = |probe| self.answer(&telemetry, &deliveries, probe);
+        Ok(batch.probes.iter().map(answer).collect())
     }
 
     fn blame(&self, probe: &Probe) -> Option<Blame> {
         match probe {
             Probe::Reach(probe) => self.ground().blame(probe),
-            Probe::Deliver(probe) => self.telemetry_blame(&probe.tenant, probe.signal),
+            Probe::Deliver(probe) => self.telemetry_blame(probe),
             Probe::Access(probe) => self.telemetry().blame_access(probe.store),
             Probe::Dns(_) => None,
             Probe::Attempt(probe) => rights::blame(&self.attempts(), probe),
-            Probe::Secret(probe) => match self.vault.answer(probe) {
-                Observation::Secret(SecretObservation::Scan { findings, .. }) => {
-                    let (location, because) = findings.into_iter().next()?;
-                    Some(Blame { location, because })
-                }
-                _ => None,
-            },
+            Probe::Secret(probe) => self.vault.blame(probe),
         }
     }
 

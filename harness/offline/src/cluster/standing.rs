@@ -185,6 +185,7 @@ fn untold() -> Lacks {
         ipv6: reason("which addresses pods have"),
         outside: None,
         name_zone: reason("what the cluster's name server forwards"),
+        ..Lacks::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Flows that the contract allows and the cluster denied.
 
+use partywall_core::document::Item;
 use partywall_core::event::Defect;
 use partywall_core::{Contract, Layout, Port};
 
@@ -26,7 +27,7 @@ pub struct Violation<'a> {
 pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<'_>) -> Defect {
     let Violation { tenant, namespace, endpoint, port } = *violation;
     let (name, summary) = match port {
-        port if OTLP.contains(&port) => (
+        port if is_otlp(layout, port) => (
             TELEMETRY_CANNOT_LEAVE,
             format!("{tenant}'s telemetry cannot leave: {endpoint} does not answer it on {port}"),
         ),
@@ -55,4 +56,18 @@ pub fn of_violation(layout: &Layout, contract: &Contract, violation: &Violation<
         location,
         behind: None,
     }
+}
+
+/// Whether OTLP is spoken on a container port: by its number, or because a Service that is spoken
+/// to on such a port leads there.
+fn is_otlp(layout: &Layout, port: Port) -> bool {
+    let number = |item: &Item, key: &str| item.text(&[key]).and_then(|text| text.parse().ok());
+    let leads_there = |item: &Item| {
+        let spoken = number(item, "port").map(Port::tcp);
+        let target = number(item, "targetPort").map(Port::tcp);
+        spoken.is_some_and(|spoken| OTLP.contains(&spoken)) && target == Some(port)
+    };
+    let services = layout.documents.iter().filter(|document| document.kind() == "Service");
+    let mut ports = services.flat_map(|service| service.root.items(&["spec", "ports"]));
+    OTLP.contains(&port) || ports.any(leads_there)
 }

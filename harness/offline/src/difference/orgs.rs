@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use partywall_core::contract::{Contract, Tenant};
 use partywall_core::event::{Blame, NotJudged};
-use partywall_core::probe::Signal;
+use partywall_core::probe::{DeliverProbe, Signal};
 
 use super::end::{Both, End};
 use super::model::OrgChange;
@@ -81,7 +81,8 @@ fn change(
         None => after.is_none(),
     };
     let because = trails.head.as_ref().and_then(|(tenant, trail)| {
-        let wrong = (!contracted).then(|| head.telemetry.blame(tenant, signal)).flatten();
+        let probe = DeliverProbe::of((*tenant).clone(), signal);
+        let wrong = (!contracted).then(|| head.telemetry.blame(&probe)).flatten();
         wrong.or_else(|| new_step(trail, trails.base.as_ref().map(|(_, trail)| trail)))
     });
     Some(OrgChange {

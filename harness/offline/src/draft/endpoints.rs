@@ -13,6 +13,9 @@ use crate::render::{Object, Rendered};
 /// The port at which OpenTelemetry's collectors are spoken to.
 const OTLP: Port = Port::tcp(4317);
 
+/// What it is called.
+pub(super) const COLLECTOR: &str = "collector";
+
 /// A named target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
@@ -98,8 +101,12 @@ impl Found {
                 }
             }
         }
+        // A receiver may listen elsewhere than where its Service is spoken to.
+        let is_otlp = |port: &Value| port["port"].as_u64() == Some(OTLP.number.into());
+        let is_collector = listed.into_iter().flatten().any(is_otlp) || ports.contains_key(&OTLP);
         let at = At::Pods { namespace: service.namespace().to_string(), labels };
-        self.add(at, ports, service.name(), format!("{} ({})", service.label(), service.origin));
+        let because = format!("{} ({})", service.label(), service.origin);
+        self.add(at, ports, (service.name(), is_collector), because);
     }
 
     /// Pods with ports that no Service stands before.
@@ -131,14 +138,16 @@ impl Found {
             return;
         }
         let at = At::Pods { namespace: object.namespace().to_string(), labels };
-        self.add(at, ports, object.name(), format!("{} ({})", object.label(), object.origin));
+        let is_collector = ports.contains_key(&OTLP);
+        let because = format!("{} ({})", object.label(), object.origin);
+        self.add(at, ports, (object.name(), is_collector), because);
     }
 
     fn add(
         &mut self,
         at: At,
         ports: BTreeMap<Port, Option<String>>,
-        fallback: &str,
+        (fallback, is_collector): (&str, bool),
         because: String,
     ) {
         if ports.is_empty() {
@@ -148,7 +157,7 @@ impl Found {
             known.ports.extend(ports);
             return;
         }
-        let name = self.name(&at, ports.contains_key(&OTLP), fallback);
+        let name = self.name(&at, is_collector, fallback);
         self.endpoints.push(Endpoint { name, at, ports, because });
     }
 
@@ -156,7 +165,7 @@ impl Found {
     fn name(&mut self, at: &At, is_collector: bool, fallback: &str) -> String {
         let mut wanted = Vec::new();
         if is_collector {
-            wanted.push("collector".to_string());
+            wanted.push(COLLECTOR.to_string());
         }
         if let At::Pods { namespace, labels } = at {
             let known = ["app", "app.kubernetes.io/name", "k8s-app"];

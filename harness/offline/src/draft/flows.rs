@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partywall_core::event::NotJudged;
 use partywall_core::port::Port;
 
-use super::endpoints::{At, Endpoint};
+use super::endpoints::{At, COLLECTOR, Endpoint};
 use super::namespaces::Namespaces;
 use super::reading::{Party, Pod, Policies};
 use super::tenants::Tenant;
@@ -138,9 +138,16 @@ fn cut(
         // The part that most tenants reach keeps the name.
         let mut parts: Vec<_> = parts.into_iter().collect();
         parts.sort_by_key(|(tenants, _)| std::cmp::Reverse(tenants.len()));
+        // A collector of which each part is one tenant's has receivers, and they its name.
+        let is_apart = endpoint.name == COLLECTOR
+            && parts.len() > 1
+            && parts.iter().all(|(tenants, _)| tenants.len() == 1);
         for (position, (tenants, ports)) in parts.into_iter().enumerate() {
             let mut part = Endpoint { ports, ..endpoint.clone() };
-            if position > 0 {
+            if let Some(tenant) = tenants.first().filter(|_| is_apart) {
+                part.name = free(format!("{}-{tenant}", endpoint.name), &names);
+                names.insert(part.name.clone());
+            } else if position > 0 {
                 let port = part.ports.keys().next().map_or(0, |port| port.number);
                 part.name = free(format!("{}-{port}", endpoint.name), &names);
                 names.insert(part.name.clone());

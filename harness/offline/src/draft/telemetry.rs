@@ -7,6 +7,7 @@ use partywall_core::event::NotJudged;
 
 use super::tenants::Tenant;
 use super::workloads::Workloads;
+use crate::blame::fixes_several_orgs;
 use crate::render::{Object, Rendered};
 
 /// What OpenTelemetry's exporters send along.
@@ -26,6 +27,8 @@ pub(super) struct Org {
 pub(super) struct Stores {
     pub(super) logs: Option<String>,
     pub(super) metrics: Option<String>,
+    /// Whether a collector has an organisation for each of several receivers.
+    pub(super) by_receiver: bool,
 }
 
 /// The organisation of a tenant.
@@ -117,5 +120,9 @@ pub(super) fn stores(rendered: &Rendered, platform: &[String]) -> Option<Stores>
     };
     let logs = store(&["loki", "loki-gateway", "loki-distributor"], 3100);
     let metrics = store(&["mimir", "mimir-nginx", "mimir-gateway", "mimir-distributor"], 9009);
-    (logs.is_some() || metrics.is_some()).then_some(Stores { logs, metrics })
+    (logs.is_some() || metrics.is_some()).then(|| Stores {
+        logs,
+        metrics,
+        by_receiver: fixes_several_orgs(&rendered.sources),
+    })
 }

@@ -190,7 +190,8 @@ fn stores(text: &mut String, findings: &Findings) {
     };
     text.push_str("# `header` believes the sender; say `receiver` where the way that telemetry comes in decides its organisation.\n");
     let (logs, metrics) = (scalar(logs), scalar(metrics));
-    line(text, format_args!("telemetry: {{logs: {logs}, metrics: {metrics}, orgFrom: header}}"));
+    let from = if stores.by_receiver { "receiver" } else { "header" };
+    line(text, format_args!("telemetry: {{logs: {logs}, metrics: {metrics}, orgFrom: {from}}}"));
 }
 
 fn repositories(text: &mut String, findings: &Findings) {

@@ -18,6 +18,11 @@ impl Operator {
         (self.name == "account-dropped")
             .then_some("the files do not tell what an account may do; Flux does, on a cluster")
     }
+
+    /// Why a cluster cannot tell, where it cannot: only the files are asked then.
+    pub fn unseen_by_clusters(&self) -> Option<&'static str> {
+        (self.name == "mac-broken").then_some("Flux does not look at the MAC of a sealed file")
+    }
 }
 
 /// Who must go red, and for which reason.
@@ -182,6 +187,16 @@ catalogue! {
             scenario("secrets/own-key-only", "is nobody of the contract"),
         ],
         "seals a tenant's file to another tenant's key as well";
+    MAC_BROKEN "mac-broken" &[scenario("secrets/as-sealed", "was changed after it was sealed")],
+        "changes the readable part of a sealed file: its MAC does not fit, and Flux opens it";
+    REGEX_LOOSENED "encrypted-regex-loosened" &[defect("encrypted-regex-not-anchored", "")],
+        "takes the anchors off a creation rule's pattern: it seals what Flux must be able to read";
+    KEY_COMMITTED "key-committed" &[
+            scenario("secrets/nothing-readable-in-git", "a private age key"),
+        ],
+        "commits a private key beside a tenant's sealed file";
+    KEY_LENT "key-lent-to-platform" &[defect("platform-wide-key", "")],
+        "opens the platform's files with a tenant's key: the tenant can open them too";
     RULE_RECIPIENT "rule-recipient-added" &[defect("recipient-not-in-rule", "")],
         "names another tenant's key in a creation rule: the next edit seals the file to it";
     DECRYPTION_REMOVED "decryption-removed" &[

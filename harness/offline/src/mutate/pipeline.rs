@@ -1,7 +1,7 @@
 //! Telemetry: under whose organisation it is sent, carried on, and kept.
 
 use partywall_core::Layout;
-use partywall_core::contract::Tenant;
+use partywall_core::contract::{OrgSource, Telemetry, Tenant};
 use partywall_core::document::Document;
 use partywall_core::source::SourceLocation;
 use serde_json::Value;
@@ -24,8 +24,12 @@ pub(super) fn generate(ground: &Ground<'_>) -> Vec<Generated> {
     if ground.contract.telemetry.is_none() {
         return mutants;
     }
-    for tenant in &ground.contract.tenants {
-        mutants.extend(swapped(ground, tenant));
+    // Where receivers decide, what a tenant writes into its header moves nothing.
+    let by_header = |stores: &Telemetry| stores.org_from == OrgSource::Header;
+    if ground.contract.telemetry.as_ref().is_some_and(by_header) {
+        for tenant in &ground.contract.tenants {
+            mutants.extend(swapped(ground, tenant));
+        }
     }
     for document in &ground.layout.documents {
         let root = &document.root;
@@ -101,6 +105,33 @@ fn collector(ground: &Ground<'_>, document: &Document) -> Vec<Generated> {
         mutants.extend(changed(ground, document, METADATA_DROPPED, part, said));
     }
     mutants.extend(fixed(ground, document, value));
+    for tenant in &ground.contract.tenants {
+        mutants.extend(mapped(ground, document, value, tenant));
+    }
+    mutants
+}
+
+/// Every exporter that has a tenant's organisation fixed, with another's.
+fn mapped(
+    ground: &Ground<'_>,
+    document: &Document,
+    value: &Value,
+    tenant: &Tenant,
+) -> Vec<Generated> {
+    let other = ground.others(&tenant.name).next().and_then(|name| ground.contract.tenant(name));
+    let Some(org) = other.map(|other| other.org.clone()) else { return Vec::new() };
+    let is_org = |key: &str, value: &Value| {
+        key.eq_ignore_ascii_case(HEADER) && value.as_str() == Some(tenant.org.as_str())
+    };
+    let mut mutants = Vec::new();
+    for path in paths(value, &is_org) {
+        let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+        let said = format!("the collector sends what is {}'s as {org}", tenant.name);
+        let change = Change::Set(Value::String(org.clone()));
+        let mutant = changed(ground, document, ORG_SWAPPED, (&steps, &change), said);
+        let about = vec![tenant.name.clone()];
+        mutants.extend(mutant.map(|mutant| Generated { about, ..mutant }));
+    }
     mutants
 }
 

@@ -11,6 +11,9 @@ use super::error::RevisionError;
 /// A repository whose objects take longer is no layout.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A run does not wait longer for earlier commits.
+const HISTORY_LIMIT: Duration = Duration::from_secs(10);
+
 /// A commit means what its name says, whatever the repository's own configuration asks for: no
 /// object stands for another, nothing is fetched, nobody is asked, no lock is taken.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -34,6 +37,21 @@ pub(super) struct TreeEntry {
     /// None for what is no blob.
     pub(super) size: Option<u64>,
     pub(super) path: Vec<u8>,
+}
+
+/// What commits brought.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) commits: usize,
+    pub(super) files: Vec<Change>,
+}
+
+/// A file that a commit brought or changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) commit: String,
+    pub(super) object: String,
+    pub(super) path: String,
 }
 
 impl Git {
@@ -101,6 +119,48 @@ impl Git {
         contents(&output).ok_or(RevisionError::Answer("a blob of `cat-file`"))
     }
 
+    /// Every file that a commit of the folder brought or changed, the newest first: of the commits
+    /// that lead to this one and, where they are asked for, of every branch and tag.
+    pub(super) fn changes(
+        &self,
+        commit: &str,
+        all: bool,
+        commits_max: usize,
+    ) -> Result<Changes, RevisionError> {
+        let most = commits_max.saturating_add(1).to_string();
+        // Without the full history Git leaves out branches whose changes a merge threw away.
+        let tool = self.tool().args(["-c", "log.showRoot=true", "log", "--full-history", "-m"]);
+        let tool = tool.args(["--raw", "--no-abbrev", "--no-renames", "-z", "--diff-filter=AMT"]);
+        let tool = tool.args(["--relative", "--no-color", "--format=%x01%H", "-n", &most, commit]);
+        let others: &[&str] = if all { &["--branches", "--tags", "--remotes"] } else { &[] };
+        let output = tool.args(others).args(["--", "."]).timeout(HISTORY_LIMIT).run()?;
+        changes(&output.stdout).ok_or(RevisionError::Answer("a line of `log`"))
+    }
+
+    /// The sizes of those blobs that are here.
+    pub(super) fn sizes(
+        &self,
+        names: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, u64>, RevisionError> {
+        let asked: String = names.iter().flat_map(|name| [name, "\n"]).collect();
+        let output = self.tool().args(["cat-file", "--batch-check"]).stdin(asked).run()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let size = |line: &str| {
+            let mut words = line.split(' ');
+            let (name, "blob", size) = (words.next()?, words.next()?, words.next()?) else {
+                return None;
+            };
+            Some((name.to_string(), size.parse().ok()?))
+        };
+        Ok(text.lines().filter_map(size).collect())
+    }
+
+    /// Whether earlier commits were left out when the repository was cloned.
+    pub(super) fn is_shallow(&self) -> Result<bool, RevisionError> {
+        let output = self.tool().args(["rev-parse", "--is-shallow-repository"]).run()?;
+        Ok(output.stdout_text().trim() == "true")
+    }
+
     fn tool(&self) -> Tool {
         let tool = Tool::new("git").arg("-C").arg(&self.directory).timeout(LIMIT);
         ENVIRONMENT.iter().fold(tool, |tool, (name, value)| tool.env(name, value))
@@ -133,6 +193,33 @@ fn tree_entry(line: &[u8]) -> Option<TreeEntry> {
         size: size.parse().ok(),
         path: line.get(tab + 1..)?.to_vec(),
     })
+}
+
+/// `\u{1}COMMIT\0`, and behind it `:MODE MODE OBJECT OBJECT STATUS\0PATH\0`, again and again.
+fn changes(stdout: &[u8]) -> Option<Changes> {
+    let mut found = Changes::default();
+    let mut commit = String::new();
+    let mut tokens = stdout.split(|byte| *byte == 0).filter(|token| !token.is_empty());
+    while let Some(token) = tokens.next() {
+        let token = std::str::from_utf8(token).ok()?.trim_start_matches('\n');
+        if let Some(name) = token.strip_prefix('\u{1}') {
+            // A merge is told once for each of its parents.
+            if commit != name {
+                found.commits += 1;
+                commit = name.to_string();
+            }
+            continue;
+        }
+        let mut words = token.strip_prefix(':')?.split(' ');
+        let (_, mode, _, object) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let path = String::from_utf8_lossy(tokens.next()?).into_owned();
+        // Links and submodules hold no text of their own.
+        if mode.starts_with("100") {
+            let (commit, object) = (commit.clone(), object.to_string());
+            found.files.push(Change { commit, object, path });
+        }
+    }
+    Some(found)
 }
 
 /// `OBJECT blob SIZE\nCONTENT\n`, again and again.
@@ -190,6 +277,28 @@ mod tests {
             (entry.mode.as_str(), entry.size, std::str::from_utf8(&entry.path).unwrap())
         });
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn reads_what_commits_brought() {
+        let log = b"\x01c2\0\n:100644 100644 a b M\0x y.yaml\0:000000 120000 0 l A\0link\0\x01c1\0\x01c1\0\n:000000 100755 0 a A\0x y.yaml\0";
+        let found = changes(log).unwrap();
+        let files: Vec<String> = found
+            .files
+            .iter()
+            .map(|one| format!("{} {} {}", one.commit, one.object, one.path))
+            .collect();
+        assert_eq!((found.commits, files.join("; ").as_str()), (2, "c2 b x y.yaml; c1 a x y.yaml"));
+        assert_eq!(changes(b""), Some(Changes::default()));
+        assert_eq!(changes(b"x"), None);
+        assert_eq!(changes(b":100644 100644 a b M\0"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(stdout in proptest::collection::vec(0_u8..130, 0..80)) {
+            let _ = changes(&stdout);
+        }
     }
 
     #[rstest]

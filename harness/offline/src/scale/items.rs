@@ -31,8 +31,27 @@ fn places<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = usize> + 'a 
     })
 }
 
+/// The text with one number in the place of another.
+pub(super) fn renumbered(text: &str, from: u16, to: u16) -> String {
+    let (from, to) = (from.to_string(), to.to_string());
+    let mut new = String::with_capacity(text.len());
+    let mut end = 0;
+    for (place, _) in text.match_indices(&from) {
+        let (before, after) = (&text[..place], &text[place + from.len()..]);
+        let goes_on = |found: char| found.is_ascii_alphanumeric();
+        if !before.ends_with(goes_on) && !after.starts_with(goes_on) {
+            new.push_str(&text[end..place]);
+            new.push_str(&to);
+            end = place + from.len();
+        }
+    }
+    new.push_str(&text[end..]);
+    new
+}
+
 /// The text with every item about `template` repeated by `copies`, and without the items that are
-/// about `others`. An item that holds several tenants is looked into.
+/// about `others`. An item that holds several tenants is looked into. An item is one of a list, or
+/// an entry whose key names a tenant.
 pub(super) fn repeated(
     text: &str,
     template: &str,
@@ -43,7 +62,9 @@ pub(super) fn repeated(
     let mut new = String::with_capacity(text.len());
     let mut place = 0;
     while let Some(line) = lines.get(place) {
-        let end = end_of_item(&lines, place);
+        let is_tenant =
+            |key: &str| names(key, template) || others.iter().any(|other| names(key, other));
+        let end = end_of_item(&lines, place, &is_tenant);
         let item = lines[place..end].concat();
         let of_others = others.iter().any(|other| names(&item, other));
         match (names(&item, template), of_others) {
@@ -61,10 +82,12 @@ pub(super) fn repeated(
     new
 }
 
-/// Where the list item that begins at a line ends; the line itself where none begins.
-fn end_of_item(lines: &[&str], start: usize) -> usize {
+/// Where the item that begins at a line ends; the line itself where none begins.
+fn end_of_item(lines: &[&str], start: usize, is_tenant: &dyn Fn(&str) -> bool) -> usize {
     let line = lines[start];
-    if !line.trim_start().starts_with("- ") {
+    let text = line.trim_start();
+    let key = text.split_once(':').map(|(key, _)| key).filter(|_| !text.starts_with('#'));
+    if !text.starts_with("- ") && !key.is_some_and(is_tenant) {
         return start;
     }
     let depth = indent(line);
@@ -94,8 +117,23 @@ mod tests {
     )]
     #[case::in_a_list_of_all("- all:\n    - a\n    - b\n", "- all:\n    - t-1\n    - t-2\n")]
     #[case::no_item("name: a\n", "name: a\n")]
+    #[case::entries(
+        "receivers:\n  otlp/a:\n    port: 1\n  otlp/b:\n    port: 2\n\nother: 1\n",
+        "receivers:\n  otlp/t-1:\n    port: 1\n  otlp/t-2:\n    port: 1\n\nother: 1\n"
+    )]
+    #[case::entry_in_a_line(
+        "e:\n  c-a: {in: x}\n  c-b: {in: x}\n",
+        "e:\n  c-t-1: {in: x}\n  c-t-2: {in: x}\n"
+    )]
+    #[case::remark("- port: 1 # a\n- port: 2 # b\n", "- port: 1 # t-1\n- port: 1 # t-2\n")]
     fn repeats_the_item_of_the_template(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(repeated(text, "a", &["b"], &twice), expected);
+    }
+
+    #[test]
+    fn a_number_is_more_than_its_digits() {
+        let text = "[14317/TCP] 0.0.0.0:14317 114317 14317a";
+        assert_eq!(renumbered(text, 14317, 7), "[7/TCP] 0.0.0.0:7 114317 14317a");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use age::secrecy::ExposeSecret;
 use partywall_core::Layout;
-use partywall_core::contract::{Contract, Tenant};
+use partywall_core::contract::{Contract, FlowTarget, Tenant};
 
 use super::error::ScaleError;
-use super::items::{names, renamed, repeated};
+use super::items::{names, renamed, renumbered, repeated};
 use super::seal::sealed_anew;
 
 /// Names have three digits.
@@ -45,15 +45,18 @@ impl fmt::Debug for Scaled {
 /// One tenant to be.
 struct Copy {
     name: String,
+    /// Counted from 0.
+    place: u16,
     recipient: String,
     private: String,
 }
 
 impl Copy {
-    fn new(number: usize) -> Self {
+    fn new(place: u16) -> Self {
         let identity = age::x25519::Identity::generate();
         Self {
-            name: format!("tenant-{number:03}"),
+            name: format!("tenant-{:03}", place + 1),
+            place,
             recipient: identity.to_public().to_string(),
             private: format!("{}\n", identity.to_string().expose_secret()),
         }
@@ -68,7 +71,9 @@ impl Scale<'_> {
             return Err(ScaleError::Count(self.tenants));
         }
         let template = Template::of(contract)?;
-        let copies: Vec<Copy> = (1..=self.tenants).map(Copy::new).collect();
+        let count = u16::try_from(self.tenants).unwrap_or(u16::MAX);
+        template.has_ports_for(count)?;
+        let copies: Vec<Copy> = (0..count).map(Copy::new).collect();
         let mut files = BTreeMap::new();
         for (path, text) in &layout.files {
             template.file(path, text, &copies, &mut files);
@@ -91,6 +96,8 @@ struct Template<'a> {
     sealed: &'a [String],
     recipient: &'a str,
     others: Vec<&'a str>,
+    /// Ports that flows give to this tenant alone, in order: every copy has its own.
+    ports: Vec<u16>,
 }
 
 impl<'a> Template<'a> {
@@ -101,7 +108,23 @@ impl<'a> Template<'a> {
             return Err(ScaleError::NoTemplate);
         };
         let others = contract.tenants.iter().skip(1).map(|other| other.name.as_str()).collect();
-        Ok(Self { tenant, sealed: &secrets.files, recipient, others })
+        let ports = own_ports(contract, &tenant.name);
+        Ok(Self { tenant, sealed: &secrets.files, recipient, others, ports })
+    }
+
+    /// How far the ports of one copy are from those of the next.
+    fn stride(&self) -> u16 {
+        match (self.ports.first(), self.ports.last()) {
+            (Some(first), Some(last)) => last - first + 1,
+            _ => 0,
+        }
+    }
+
+    fn has_ports_for(&self, copies: u16) -> Result<(), ScaleError> {
+        let last = self.ports.last().copied().unwrap_or_default();
+        let shift = self.stride().checked_mul(copies.saturating_sub(1));
+        let end = shift.and_then(|shift| last.checked_add(shift));
+        end.map(|_| ()).ok_or_else(|| ScaleError::Count(copies.into()))
     }
 
     fn file(&self, path: &str, text: &str, copies: &[Copy], files: &mut BTreeMap<String, String>) {
@@ -124,7 +147,11 @@ impl<'a> Template<'a> {
     }
 
     fn copied(&self, text: &str, copy: &Copy) -> String {
-        renamed(text, &self.tenant.name, &copy.name).replace(self.recipient, &copy.recipient)
+        let mut new = renamed(text, &self.tenant.name, &copy.name);
+        for port in &self.ports {
+            new = renumbered(&new, *port, port + self.stride() * copy.place);
+        }
+        new.replace(self.recipient, &copy.recipient)
     }
 
     fn seal(
@@ -143,4 +170,19 @@ impl<'a> Template<'a> {
         }
         Ok(())
     }
+}
+
+/// Ports of the endpoints that flows give to a tenant by its name, in order.
+fn own_ports(contract: &Contract, tenant: &str) -> Vec<u16> {
+    let own = contract.flows.iter().filter(|flow| flow.from == tenant);
+    let names = own.flat_map(|flow| match &flow.to {
+        FlowTarget::SameTenant => &[][..],
+        FlowTarget::Endpoints(names) => names,
+    });
+    let ends = names.filter_map(|name| contract.endpoints.get(name));
+    let mut ports: Vec<u16> =
+        ends.flat_map(|end| end.ports.iter().map(|port| port.number)).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
 }

@@ -6,14 +6,18 @@ use std::sync::OnceLock;
 use age::secrecy::ExposeSecret;
 use partywall_core::Layout;
 use partywall_core::contract::{Contract, Secrets, Tenant};
+use partywall_core::event::Blame;
+use partywall_core::inventory::Lacks;
 use partywall_core::layout::folder_of;
 use partywall_core::observation::{FileOpening, Observation, SecretObservation};
 use partywall_core::probe::{SecretAsk, SecretProbe};
 use partywall_core::source::SourceLocation;
 
 use super::carried::{Carried, carried, entries};
+use super::copies::kept_by_service;
+use super::history::History;
 use super::keys::{Keys, own_recipients};
-use super::recipients::sealed_to;
+use super::recipients::{SealedTo, sealed_to};
 use super::view::{Hashes, flux_opens, sha256, view};
 use crate::render::{Object, Rendered};
 use crate::scan::readable_secrets;
@@ -22,10 +26,11 @@ use crate::wiring::Kustomization;
 
 /// What secret probes are answered from.
 pub struct Vault<'a> {
-    layout: &'a Layout,
-    rendered: &'a Rendered,
-    contract: &'a Contract,
-    keys: &'a Keys,
+    pub(super) layout: &'a Layout,
+    pub(super) rendered: &'a Rendered,
+    pub(super) contract: &'a Contract,
+    pub(super) keys: &'a Keys,
+    history: Option<&'a History>,
     findings: OnceLock<Vec<(SourceLocation, String)>>,
 }
 
@@ -58,7 +63,35 @@ impl<'a> Vault<'a> {
         contract: &'a Contract,
         keys: &'a Keys,
     ) -> Self {
-        Self { layout, rendered, contract, keys, findings: OnceLock::new() }
+        Self { layout, rendered, contract, keys, history: None, findings: OnceLock::new() }
+    }
+
+    /// The same, with what earlier commits held.
+    #[must_use]
+    pub fn with_history(self, history: &'a History) -> Self {
+        Self { history: Some(history), ..self }
+    }
+
+    /// What cannot be asked of these files, with the reason.
+    pub fn lacks(&self) -> Lacks {
+        let lack = |history: &History| history.lack.clone();
+        let history = self.history.map_or_else(|| lack(&History::default()), lack);
+        Lacks { keys: self.without_keys(), history, ..Lacks::default() }
+    }
+
+    /// The line that is to blame for what a probe saw.
+    pub(crate) fn blame(&self, probe: &SecretProbe) -> Option<Blame> {
+        match probe.ask {
+            SecretAsk::RefusesNeighboursFile => self.copy_blame(&probe.tenant),
+            SecretAsk::AsSealed => self.seal_blame(&probe.tenant),
+            _ => match self.answer(probe) {
+                Observation::Secret(SecretObservation::Scan { findings, .. }) => {
+                    let (location, because) = findings.into_iter().next()?;
+                    Some(Blame { location, because })
+                }
+                _ => None,
+            },
+        }
     }
 
     /// Answer one probe.
@@ -68,6 +101,12 @@ impl<'a> Vault<'a> {
             SecretAsk::OpensWithOwnKeyOnly => Ok(self.openings(&probe.tenant)),
             SecretAsk::RefusesWrongKey => self.wrong_key(&probe.tenant),
             SecretAsk::NothingReadableInGit => Ok(self.scan(&probe.tenant)),
+            SecretAsk::RefusesNeighboursFile => self.copies(&probe.tenant),
+            SecretAsk::AsSealed => self.seals(&probe.tenant),
+            SecretAsk::NothingReadableInHistory => self.past(&probe.tenant),
+            SecretAsk::CanariesStayPut => {
+                Err("where a value went can be seen on a cluster alone".to_string())
+            }
         };
         seen.map_or_else(|detail| Observation::Failed { detail }, Observation::Secret)
     }
@@ -152,7 +191,11 @@ impl<'a> Vault<'a> {
                 )),
             };
         }
+        let by_service = || kept_by_service(&sealed_to(self.layout, one.file));
         let Some(key_secret) = kustomization.key_secret() else {
+            if let Some(why) = by_service() {
+                return Fate::Unknown(format!("{}: {why}", one.file));
+            }
             return Fate::Unknown(format!(
                 "{label} opens {} with the controller's own keys, of which the files tell nothing",
                 one.file
@@ -160,15 +203,19 @@ impl<'a> Vault<'a> {
         };
         match self.opened_by_key_of(&key_secret, one.file) {
             Ok(()) => Fate::Opened,
-            Err(why) => Fate::NotBuilt(format!(
-                "{label} would not be built: the key in Secret {key_secret} does not open {}: {why}",
-                one.file
-            )),
+            Err(why) => match by_service() {
+                Some(why) => Fate::Unknown(format!("{}: {why}", one.file)),
+                None => Fate::NotBuilt(format!(
+                    "{label} would not be built: the key in Secret {key_secret} does not open {}: \
+                     {why}",
+                    one.file
+                )),
+            },
         }
     }
 
-    /// Whether the keys in a key Secret open a file.
-    fn opened_by_key_of(&self, key_secret: &str, file: &str) -> Result<(), String> {
+    /// Whether the private keys in a key Secret open a file. What a key service keeps is in none.
+    pub(super) fn opened_by_key_of(&self, key_secret: &str, file: &str) -> Result<(), String> {
         let text = self.text(file)?;
         let names_it = |tenant: &&Tenant| {
             tenant.secrets.as_ref().is_some_and(|secrets| secrets.key_secret == key_secret)
@@ -177,7 +224,7 @@ impl<'a> Vault<'a> {
         for holder in self.contract.tenants.iter().filter(names_it) {
             let opened = match self.keys.of(&holder.name) {
                 Some(key) => flux_opens(file, text, key).map_err(|error| error.to_string()),
-                None => self.listed(holder, file, text),
+                None => self.listed(holder, file, text, |one| !one.in_service),
             };
             match opened {
                 Ok(()) => return Ok(()),
@@ -188,11 +235,17 @@ impl<'a> Vault<'a> {
     }
 
     /// Whether a file is sealed to a recipient of a tenant; the answer where its key is not known.
-    fn listed(&self, tenant: &Tenant, file: &str, text: &str) -> Result<(), String> {
+    fn listed(
+        &self,
+        tenant: &Tenant,
+        file: &str,
+        text: &str,
+        counts: impl Fn(&SealedTo) -> bool,
+    ) -> Result<(), String> {
         sops::recipients(file, text).map_err(|error| error.to_string())?;
         let own = own_recipients(self.contract, tenant);
         let all = sealed_to(self.layout, file);
-        if all.iter().any(|one| own.contains(one.name.as_str())) {
+        if all.iter().any(|one| own.contains(one.name.as_str()) && counts(one)) {
             return Ok(());
         }
         let all: Vec<String> = all.into_iter().map(|one| one.name).collect();
@@ -204,9 +257,14 @@ impl<'a> Vault<'a> {
         let mut files = sops::openings(self.layout, &files.unwrap_or_default(), self.keys.texts());
         let with_secrets = || self.contract.tenants.iter().filter(|one| one.secrets.is_some());
         for opening in &mut files {
-            for other in with_secrets().filter(|one| self.keys.of(&one.name).is_none()) {
-                self.open_by_list(other, opening);
-            }
+            let in_service = sealed_to(self.layout, &opening.file).iter().any(|one| one.in_service);
+            // A key service's keys are not at hand, whatever else is.
+            let by_list = |one: &&Tenant| {
+                let is_opened = opening.opened_by.contains(&one.name);
+                self.keys.of(&one.name).is_none() || in_service && !is_opened
+            };
+            let by_list: Vec<&Tenant> = with_secrets().filter(by_list).collect();
+            by_list.into_iter().for_each(|other| self.open_by_list(other, opening));
             opening.opened_by.sort();
             opening.strangers = self.strangers(&opening.file);
         }
@@ -216,8 +274,11 @@ impl<'a> Vault<'a> {
 
     fn open_by_list(&self, tenant: &Tenant, opening: &mut FileOpening) {
         let text = self.text(&opening.file);
-        match text.and_then(|text| self.listed(tenant, &opening.file, text)) {
-            Ok(()) => opening.opened_by.push(tenant.name.clone()),
+        match text.and_then(|text| self.listed(tenant, &opening.file, text, |_| true)) {
+            Ok(()) => {
+                opening.refused.remove(&tenant.name);
+                opening.opened_by.push(tenant.name.clone());
+            }
             Err(why) => {
                 opening.refused.insert(tenant.name.clone(), why);
             }
@@ -238,6 +299,10 @@ impl<'a> Vault<'a> {
         let secrets = secrets_of(tenant)?;
         let file = secrets.files.first();
         let file = file.ok_or_else(|| format!("{} has no encrypted file", tenant.name))?;
+        let kept = |file: &String| kept_by_service(&sealed_to(self.layout, file));
+        if let Some(why) = secrets.files.iter().find_map(kept) {
+            return Err(format!("what a wrong key does is not told: {why}"));
+        }
         let kustomization = Kustomization::nearest(self.rendered, file)
             .ok_or_else(|| format!("no Flux Kustomization builds the folder of {file}"))?;
         if kustomization.key_secret().as_ref() != Some(&secrets.key_secret) {
@@ -283,24 +348,36 @@ impl<'a> Vault<'a> {
 
     fn scan(&self, tenant: &Tenant) -> SecretObservation {
         let findings = self.findings.get_or_init(|| readable_secrets(self.layout));
-        // A finding in a folder of other tenants only is theirs; everything else is everybody's.
-        let holds = |owner: &Tenant, file: &str| {
+        let files = self.layout.files.len();
+        let own = findings.iter().filter(|(place, _)| self.concerns(tenant, &place.file));
+        SecretObservation::Scan { files, findings: own.cloned().collect() }
+    }
+
+    fn past(&self, tenant: &Tenant) -> Result<SecretObservation, String> {
+        let history = self.history.ok_or("earlier commits were not read")?;
+        let own = history.findings.iter().filter(|one| self.concerns(tenant, &one.path));
+        let findings = own.map(|one| (one.location.clone(), one.what.clone())).collect();
+        Ok(SecretObservation::Scan { files: history.files, findings })
+    }
+
+    /// What is in a folder of other tenants only is theirs; everything else is everybody's.
+    fn concerns(&self, tenant: &Tenant, file: &str) -> bool {
+        let holds = |owner: &Tenant| {
             let files = owner.secrets.iter().flat_map(|secrets| &secrets.files);
             files.into_iter().any(|path| folder_of(path) == folder_of(file))
         };
-        let others = || self.contract.tenants.iter().filter(|other| other.name != tenant.name);
-        let foreign = |file: &str| !holds(tenant, file) && others().any(|other| holds(other, file));
-        let findings = findings.iter().filter(|(place, _)| !foreign(&place.file)).cloned();
-        SecretObservation::Scan { files: self.layout.files.len(), findings: findings.collect() }
+        let mut others = self.contract.tenants.iter().filter(|other| other.name != tenant.name);
+        holds(tenant) || !others.any(holds)
     }
 
-    fn text(&self, file: &str) -> Result<&'a str, String> {
+    pub(super) fn text(&self, file: &str) -> Result<&'a str, String> {
         let text = self.layout.files.get(file).map(String::as_str);
         text.ok_or_else(|| format!("the layout has no file {file}"))
     }
 }
 
-fn secrets_of(tenant: &Tenant) -> Result<&Secrets, String> {
+/// The secrets of a tenant that has any.
+pub(super) fn secrets_of(tenant: &Tenant) -> Result<&Secrets, String> {
     tenant.secrets.as_ref().ok_or_else(|| format!("{} has no secrets", tenant.name))
 }
 

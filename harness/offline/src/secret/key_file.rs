@@ -11,7 +11,7 @@ use crate::sops::Identities;
 const ENDING: &str = "agekey";
 
 /// Name and text of every key file of a folder, in the order of names.
-pub(super) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
+pub(crate) fn texts(folder: &Path) -> Result<Vec<(String, String)>, LoadError> {
     let failed = |path: &Path, error: &std::io::Error| {
         let message = format!("failed to read the keys: {error}");
         LoadError::at(&path.to_string_lossy(), 1, message)

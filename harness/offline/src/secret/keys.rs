@@ -67,7 +67,7 @@ impl fmt::Debug for Keys {
 /// The public keys whose private halves are in a tenant's key Secret. A recipient that the
 /// tenants of several key Secrets list (an operator's key, say) is in a Secret only where a
 /// tenant has no other.
-pub(super) fn own_recipients<'a>(contract: &'a Contract, tenant: &Tenant) -> BTreeSet<&'a str> {
+pub(crate) fn own_recipients<'a>(contract: &'a Contract, tenant: &Tenant) -> BTreeSet<&'a str> {
     let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for secrets in contract.tenants.iter().filter_map(|tenant| tenant.secrets.as_ref()) {
         let listed = secrets.recipients.iter().map(String::as_str);

@@ -11,7 +11,12 @@ pub(crate) struct SealedTo {
     pub(crate) name: String,
     /// Where the file names it.
     pub(crate) location: SourceLocation,
+    /// Whether a key service keeps the private half, so that no key in a Secret opens the file.
+    pub(crate) in_service: bool,
 }
+
+/// Services whose private keys are files; every other keeps them to itself.
+const KEPT_IN_FILES: [&str; 2] = ["age", "pgp"];
 
 /// Everybody to whom a YAML file is sealed; empty for a file that is not.
 pub(crate) fn sealed_to(layout: &Layout, file: &str) -> Vec<SealedTo> {
@@ -26,7 +31,8 @@ pub(crate) fn sealed_to(layout: &Layout, file: &str) -> Vec<SealedTo> {
             let wrapped = list.items(&[]).iter().filter(|item| item.get("enc").is_some());
             found.extend(wrapped.map(|item| {
                 let (name, line) = name(service, item);
-                SealedTo { name, location: SourceLocation::new(file, line) }
+                let in_service = !KEPT_IN_FILES.contains(&service.as_str());
+                SealedTo { name, location: SourceLocation::new(file, line), in_service }
             }));
         }
     }

@@ -18,10 +18,25 @@ use super::metadata::Metadata;
 type SopsCipher = AesGcm<Aes256, U32>;
 
 const KEY_BYTES: usize = 32;
+const TAG_BYTES: usize = 16;
 const PREFIX: &str = "ENC[AES256_GCM,";
 
 /// The key under which the values of a file are sealed.
 pub(super) struct DataKey(SecretBox<[u8; KEY_BYTES]>);
+
+impl DataKey {
+    /// A key from the system's source of randomness.
+    pub(super) fn fresh() -> Result<Self, OpenError> {
+        Ok(Self(SecretBox::new(Box::new(random()?))))
+    }
+}
+
+fn random() -> Result<[u8; KEY_BYTES], OpenError> {
+    let mut bytes = [0_u8; KEY_BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| OpenError::NoRandom { message: error.to_string() })?;
+    Ok(bytes)
+}
 
 /// Why one value could not be opened.
 pub(super) enum ValueError {
@@ -95,6 +110,25 @@ pub(super) fn value(key: &DataKey, place: &str, text: &str) -> Result<OpenedValu
     let text =
         String::from_utf8(plain).map_err(|_| ValueError::Malformed("is not UTF-8 inside"))?;
     Ok(OpenedValue { text, is_comment: sealed.kind == "comment" })
+}
+
+/// A text sealed to `place`, of the type that the sealed value `model` has.
+pub(super) fn sealed(
+    key: &DataKey,
+    place: &str,
+    model: &str,
+    plain: &str,
+) -> Result<String, OpenError> {
+    let kind = parse(model).map_or("str", |sealed| sealed.kind);
+    let bytes = random()?;
+    let nonce = Nonce::<U32>::from(bytes);
+    let cipher = SopsCipher::new(key.0.expose_secret().into());
+    let payload = Payload { msg: plain.as_bytes(), aad: place.as_bytes() };
+    let failed = |_| OpenError::NoRandom { message: "the cipher refused a value".to_string() };
+    let mut data = cipher.encrypt(&nonce, payload).map_err(failed)?;
+    let tag = data.split_off(data.len().saturating_sub(TAG_BYTES));
+    let [data, iv, tag] = [data, bytes.to_vec(), tag].map(|part| STANDARD.encode(part));
+    Ok(format!("{PREFIX}data:{data},iv:{iv},tag:{tag},type:{kind}]"))
 }
 
 struct Sealed<'a> {

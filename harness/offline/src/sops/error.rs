@@ -30,6 +30,12 @@ pub enum OpenError {
         /// What was changed.
         what: &'static str,
     },
+    /// Nothing tells whether the content is what was sealed.
+    #[error("{location}: the `sops` block has no `mac`, so nobody can tell what was changed")]
+    MacMissing {
+        /// The `sops` block.
+        location: SourceLocation,
+    },
     /// The text is not what SOPS writes.
     #[error("{location}: {message}")]
     Malformed {
@@ -45,6 +51,12 @@ pub enum OpenError {
         location: SourceLocation,
         /// What it is.
         feature: &'static str,
+    },
+    /// Nothing could be sealed.
+    #[error("nothing can be sealed: {message}")]
+    NoRandom {
+        /// Why, without what was to be sealed.
+        message: String,
     },
     /// The text that should hold private keys holds none, or a broken one.
     #[error("the private key cannot be used: {message}")]

@@ -30,6 +30,11 @@ impl Identities {
         Ok(Self(keys))
     }
 
+    /// All of these together.
+    pub fn joined<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(all.into_iter().flat_map(|one| one.0.iter().cloned()).collect())
+    }
+
     /// The public keys, `age1…`.
     pub fn recipients(&self) -> Vec<String> {
         self.0.iter().map(|key| key.to_public().to_string()).collect()

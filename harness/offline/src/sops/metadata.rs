@@ -25,7 +25,9 @@ pub(super) struct Wrapped {
 pub(super) struct Metadata {
     pub(super) wrapped: Vec<Wrapped>,
     pub(super) rule: Rule,
+    /// Empty where there is none.
     pub(super) mac: String,
+    /// The line of the MAC; that of the block where there is none.
     pub(super) mac_line: u64,
     pub(super) last_modified: String,
     pub(super) mac_only_encrypted: bool,
@@ -44,7 +46,9 @@ impl Metadata {
                 OpenError::malformed(file, sops.line, format!("the `sops` block has no `{key}`"))
             })
         };
-        let (mac_line, mac) = text("mac")?;
+        // Flux opens a file without one, so that only whoever checks it misses it.
+        let mac = sops.get("mac").and_then(|item| Some((item.line, item.text()?)));
+        let (mac_line, mac) = mac.unwrap_or((sops.line, ""));
         let (_, last_modified) = text("lastmodified")?;
         Ok(Self {
             wrapped: wrapped(file, sops)?,

@@ -10,6 +10,9 @@ use super::metadata::Metadata;
 use super::opened::{Opened, OpenedLeaf, path_name};
 use super::tree::{self, Item, Leaf};
 
+/// What was changed where the MAC of a whole file does not fit.
+const WHOLE: &str = "the file";
+
 /// Open a file with any of these keys, and check that it is what was sealed.
 pub fn open(file: &str, text: &str, identities: &Identities) -> Result<Opened, OpenError> {
     let documents = tree::documents(file, text)?;
@@ -29,6 +32,22 @@ pub fn open(file: &str, text: &str, identities: &Identities) -> Result<Opened, O
     Ok(Opened::new(opening.leaves))
 }
 
+/// Whether Flux opens a file with any of these keys. It does not look at the MAC of the whole.
+pub fn flux_opens(file: &str, text: &str, identities: &Identities) -> Result<(), OpenError> {
+    match open(file, text, identities) {
+        Ok(_) | Err(OpenError::BadMac { what: WHOLE, .. } | OpenError::MacMissing { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where a file has its MAC.
+pub(crate) fn mac_place(file: &str, text: &str) -> Result<SourceLocation, OpenError> {
+    let documents = tree::documents(file, text)?;
+    let metadata = Metadata::read(file, &documents)?;
+    let location = SourceLocation::new(file, metadata.mac_line);
+    if metadata.mac.is_empty() { Err(OpenError::MacMissing { location }) } else { Ok(location) }
+}
+
 /// Places of values that the file's own rule wants sealed and that anybody can read.
 pub fn readable_leaves(file: &str, text: &str) -> Result<Vec<SourceLocation>, OpenError> {
     let documents = tree::documents(file, text)?;
@@ -43,6 +62,12 @@ pub fn readable_leaves(file: &str, text: &str) -> Result<Vec<SourceLocation>, Op
         })?;
     }
     Ok(readable)
+}
+
+/// The first readable value of a text, whatever a rule says.
+pub(crate) fn first_value(file: &str, text: &str) -> Option<SourceLocation> {
+    let documents = tree::documents(file, text).ok()?;
+    count(file, &documents).0.into_iter().next()
 }
 
 /// Every readable value of a text, whatever a rule says, and how many values are sealed.
@@ -117,8 +142,11 @@ impl Opening<'_> {
 
     fn check_mac(&mut self) -> Result<(), OpenError> {
         let line = self.metadata.mac_line;
-        let bad =
-            OpenError::BadMac { location: SourceLocation::new(self.file, line), what: "the file" };
+        if self.metadata.mac.is_empty() {
+            let location = SourceLocation::new(self.file, line);
+            return Err(OpenError::MacMissing { location });
+        }
+        let bad = OpenError::BadMac { location: SourceLocation::new(self.file, line), what: WHOLE };
         let sealed = cipher::value(&self.key, &self.metadata.last_modified, &self.metadata.mac);
         let expected = match sealed {
             Ok(value) => value.text,

@@ -8,10 +8,11 @@ use partywall_core::source::SourceLocation;
 
 use super::error::OpenError;
 use super::identity::Identities;
-use super::open::{count, open, readable_leaves};
+use super::open::{count, flux_opens, readable_leaves};
 use super::tree;
 
-/// Try every tenant's key (the text of its key file) on every one of these files.
+/// Try every tenant's key (the text of its key file) on every one of these files, as Flux does:
+/// what was changed after it was sealed still opens.
 pub fn openings(
     layout: &Layout,
     files: &[String],
@@ -40,8 +41,8 @@ fn opening(layout: &Layout, file: &str, keys: &Keys<'_>) -> FileOpening {
     };
     for (tenant, identities) in keys {
         let opened = identities.as_ref().map_err(Clone::clone);
-        match opened.and_then(|identities| open(file, text, identities)) {
-            Ok(_) => opening.opened_by.push(tenant.to_string()),
+        match opened.and_then(|identities| flux_opens(file, text, identities)) {
+            Ok(()) => opening.opened_by.push(tenant.to_string()),
             Err(error) => {
                 opening.refused.insert(tenant.to_string(), error.to_string());
             }

@@ -2,21 +2,25 @@
 
 use partywall_core::contract::Tenant;
 use partywall_core::event::Blame;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{DeliverProbe, Signal};
 
 use super::estate::Telemetry;
 use super::route::{End, Reaches, Route};
+use super::sender::sender;
 use super::store::Store;
 use super::trail::Step;
 
 impl Telemetry<'_> {
     /// The line at fault when a tenant's signal is not in its own organisation alone; `None`
     /// where the files send it there, and a policy or something outside of them is to blame.
-    pub fn blame(&self, tenant: &Tenant, signal: Signal) -> Option<Blame> {
+    pub fn blame(&self, probe: &DeliverProbe) -> Option<Blame> {
+        let tenant = &probe.tenant;
         let open = |_: &super::Hop| Reaches::Yes;
-        let mut route = Route::new(self, signal, &open);
+        let mut route = Route::new(self, probe.signal, &open);
         route.explains = true;
-        let (_, passage) = route.send_for(tenant).ok()?;
+        let sender = sender(self, tenant).ok()?;
+        let forged = probe.forged.as_ref();
+        let passage = route.send_forged(tenant, &sender, probe.over, forged).ok()?;
         let wrong = passage.ends.iter().find_map(|end| wrong_org(tenant, end));
         wrong
             .or_else(|| passage.answer.fault.clone().map(|fault| blame_of(fault.step)))
@@ -38,6 +42,12 @@ fn wrong_org(tenant: &Tenant, end: &End) -> Option<Blame> {
     match end {
         End::Stored { org, said } if *org != tenant.org => {
             let (name, own) = (&tenant.name, &tenant.org);
+            // What a client writes is no fault of the client's file where a setting believes it.
+            if said.is_forged {
+                let believed = said.passed_on.as_ref().unwrap_or(&said.step);
+                let because = format!("{}, and so believes `{}`", believed.what, said.value);
+                return Some(Blame { location: believed.location.clone(), because });
+            }
             let because = if said.by_sender {
                 format!("{name} sends as `{org}`; the contract says its organisation is `{own}`")
             } else {

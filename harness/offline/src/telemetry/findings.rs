@@ -4,13 +4,14 @@
 //! be undetermined: the line is known all the same. And a cell speaks of one sender of a tenant,
 //! while others may send elsewhere.
 
-use partywall_core::contract::Tenant;
+use partywall_core::contract::{OrgSource, Tenant};
 use partywall_core::event::{Defect, NotJudged};
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Forge, Over, Signal};
+use partywall_core::source::SourceLocation;
 
 use super::estate::{Telemetry, plural};
 use super::route::{End, Passage, Reaches, Route};
-use super::sender::{Sender, senders};
+use super::sender::{Sender, sender, senders};
 use super::settings;
 use super::trail::{FaultKind, Step};
 
@@ -27,6 +28,14 @@ pub const SENDER_IN_OTHER_ORGANISATION: &str = "sender-in-other-organisation";
 
 /// A tenant has a sender beside the one that is judged, whose telemetry the stores refuse.
 pub const SENDER_WITHOUT_ORGANISATION: &str = "sender-without-organisation";
+
+/// Whoever reaches the collector decides by a header whose telemetry it takes it for.
+pub const ORGANISATION_FROM_CLIENT_HEADER: &str = "organisation-from-client-header";
+
+/// The contract's file.
+const CONTRACT: &str = "partywall.yaml";
+/// An organisation that nobody has, to see who is believed.
+const NOBODY: &str = "partywall-nobody";
 
 /// What was found beside the cells.
 #[derive(Default)]
@@ -52,6 +61,7 @@ impl Telemetry<'_> {
         if self.contract.telemetry.is_none() {
             return survey;
         }
+        survey.believed(self);
         for tenant in &self.contract.tenants {
             let senders = senders(self, tenant);
             let Some((judged, others)) = senders.split_first() else { continue };
@@ -105,6 +115,76 @@ impl Survey {
             self.defects.push(defect(name, &object, signal, step));
         }
     }
+}
+
+impl Survey {
+    /// Whether a tenant is believed that writes another's organisation into its header: found in
+    /// the files, and said of a contract that calls it right.
+    fn believed(&mut self, estate: &Telemetry<'_>) {
+        for tenant in &estate.contract.tenants {
+            let Ok(sender) = sender(estate, tenant) else { continue };
+            let object = format!("telemetry of {}", tenant.name);
+            for signal in [Signal::Log, Signal::Metric] {
+                for step in believers(estate, tenant, &sender, signal) {
+                    self.add_believer(&object, &step);
+                }
+            }
+        }
+        let is_meant = estate.contract.telemetry.as_ref().map(|stores| stores.org_from);
+        if self.defects.is_empty() && is_meant == Some(OrgSource::Header) {
+            let lines = estate.rendered.sources.files.get(CONTRACT).map(|text| text.lines());
+            let line = lines.and_then(|mut lines| lines.position(|line| line.contains("orgFrom")));
+            let at = SourceLocation::new(CONTRACT, line.map_or(1, |line| line as u64 + 1));
+            self.add_believer(
+                CONTRACT,
+                &Step::new("the contract takes the organisation from a header", at),
+            );
+        }
+    }
+
+    fn add_believer(&mut self, object: &str, step: &Step) {
+        if self.defects.iter().any(|known| known.location.as_ref() == Some(&step.location)) {
+            return;
+        }
+        self.defects.push(Defect {
+            name: ORGANISATION_FROM_CLIENT_HEADER.to_string(),
+            summary: format!(
+                "{} and believes it: give each tenant a receiver of its own, with a fixed \
+                 organisation (`orgFrom: receiver`)",
+                step.what
+            ),
+            object: object.to_string(),
+            message: String::new(),
+            location: Some(step.location.clone()),
+            behind: None,
+        });
+    }
+}
+
+/// The settings that carry a forged organisation to a store.
+fn believers(
+    estate: &Telemetry<'_>,
+    tenant: &Tenant,
+    sender: &Sender<'_>,
+    signal: Signal,
+) -> Vec<Step> {
+    let nobody = Tenant { org: NOBODY.to_string(), ..tenant.clone() };
+    let forged = Forge::Other.of(tenant, Some(&nobody));
+    let open = |_: &super::Hop| Reaches::Yes;
+    let mut found = Vec::new();
+    for over in [None, Some(Over::Grpc), Some(Over::Http)] {
+        let mut route = Route::new(estate, signal, &open);
+        let Ok(passage) = route.send_forged(tenant, sender, over, Some(&forged)) else { continue };
+        found.extend(passage.ends.iter().filter_map(|end| match end {
+            End::Stored { org, said } if org == NOBODY => {
+                let direct =
+                    || Step::new("a store is sent to directly", said.step.location.clone());
+                Some(said.passed_on.clone().unwrap_or_else(direct))
+            }
+            _ => None,
+        }));
+    }
+    found
 }
 
 /// The defect in what became of a request, and where it is.

@@ -18,6 +18,24 @@ pub(super) struct Said {
     /// Where the value was decided.
     pub(super) step: Step,
     pub(super) by_sender: bool,
+    /// Whether the sender claims what is not its own.
+    pub(super) is_forged: bool,
+    /// Whether the sender says it twice, and differently; the first is kept.
+    is_twice: bool,
+    /// Where a collector took it from its client and passed it on.
+    pub(super) passed_on: Option<Step>,
+}
+
+impl Said {
+    /// A value that somebody on the way decided.
+    pub(super) const fn fixed(value: String, step: Step) -> Self {
+        Self { value, step, by_sender: false, is_forged: false, is_twice: false, passed_on: None }
+    }
+
+    /// A value that the sender wrote.
+    pub(super) const fn sent(value: String, step: Step) -> Self {
+        Self { value, step, by_sender: true, is_forged: false, is_twice: false, passed_on: None }
+    }
 }
 
 /// The headers that a request still has.
@@ -39,9 +57,31 @@ impl Headers {
         self.known.get(&name.to_ascii_lowercase()).filter(|said| !said.value.is_empty())
     }
 
+    /// A header as it was sent, also without a value.
+    fn written(&self, name: &str) -> Option<&Said> {
+        self.known.get(&name.to_ascii_lowercase())
+    }
+
+    /// Whether there is none that could be lost.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Why the organisation is missing.
     pub(super) const fn missing(&self) -> &Fault {
         &self.missing
+    }
+
+    /// Lines in the place of the sender's organisation.
+    pub(super) fn forge(&mut self, lines: &[(String, String)], at: &Step) {
+        self.known.remove(ORG);
+        for (name, value) in lines {
+            let step =
+                Step::new(format!("the sender forges `{name}: {value}`"), at.location.clone());
+            let forged = Said { is_forged: true, ..Said::sent(value.clone(), step) };
+            let known = self.known.entry(name.to_ascii_lowercase());
+            known.and_modify(|said| said.is_twice = said.value != *value).or_insert(forged);
+        }
     }
 
     /// Lose all but some; `step` says where.
@@ -67,8 +107,7 @@ pub(super) fn outgoing(
     for (name, value) in exporter.entries(&["headers"]) {
         let text = collector.scalar(value)?.unwrap_or_default();
         let step = collector.step(told(name, "the collector sends everything as", &text), value);
-        let said = Said { value: text, step, by_sender: false };
-        headers.known.insert(name.to_ascii_lowercase(), said);
+        headers.known.insert(name.to_ascii_lowercase(), Said::fixed(text, step));
     }
     let Some(authenticator) = exporter.at(&["auth", "authenticator"]) else { return Ok(headers) };
     let name = collector.scalar(authenticator)?.unwrap_or_default();
@@ -140,13 +179,18 @@ fn sourced(
         let text = collector.scalar(value)?.unwrap_or_default();
         let key = entry.text(&["key"]).unwrap_or_default();
         let what = told(key, "the collector sends everything that passes here as", &text);
-        return Ok(Some(Said { value: text, step: collector.step(what, value), by_sender: false }));
+        return Ok(Some(Said::fixed(text, collector.step(what, value))));
     }
     let Some(source) = collector.text(entry, &["from_context"])? else {
         return Err(collector.unknown("`from_attribute` of headers_setter", entry));
     };
-    if let Some(said) = received.get(&source) {
-        return Ok(Some(said.clone()));
+    if let Some(said) = received.written(&source) {
+        // Of two values it takes neither, and one that is empty is passed on as it is.
+        let is_taken = !said.is_twice && !said.value.is_empty();
+        let at = entry.get("from_context").unwrap_or(entry);
+        let step = collector.step(format!("the collector passes on its client's `{source}`"), at);
+        let passed_on = Some(step);
+        return Ok(is_taken.then(|| Said { passed_on, ..said.clone() }));
     }
     let missing = received.missing();
     let Some(default) = entry.get("default_value") else { return Ok(None) };
@@ -156,5 +200,5 @@ fn sourced(
         missing.step.location, missing.step.what
     );
     let step = collector.step(what, default);
-    Ok((!text.is_empty()).then_some(Said { value: text, step, by_sender: false }))
+    Ok((!text.is_empty()).then(|| Said::fixed(text, step)))
 }

@@ -29,6 +29,8 @@ mod store;
 mod trail;
 
 #[cfg(test)]
+mod receiver_tests;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod sender_tests;
@@ -37,8 +39,10 @@ mod tests;
 
 pub use estate::Telemetry;
 pub use findings::{
-    COLLECTOR_DOES_NOT_START, ORGANISATION_LOST, SENDER_IN_OTHER_ORGANISATION,
-    SENDER_WITHOUT_ORGANISATION, SIGNAL_WITHOUT_PIPELINE, TELEMETRY_GOES_NOWHERE,
+    COLLECTOR_DOES_NOT_START, ORGANISATION_FROM_CLIENT_HEADER, ORGANISATION_LOST,
+    SENDER_IN_OTHER_ORGANISATION, SENDER_WITHOUT_ORGANISATION, SIGNAL_WITHOUT_PIPELINE,
+    TELEMETRY_GOES_NOWHERE,
 };
+pub use observe::Deliveries;
 pub use route::{Hop, HopTarget, Reaches};
 pub use trail::{Step, Trail};

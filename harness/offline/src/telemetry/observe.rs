@@ -1,15 +1,17 @@
 //! The answers to deliver and access probes, as the live probe would give them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use partywall_core::contract::Tenant;
+use partywall_core::contract::OrgSource;
 use partywall_core::event::NotJudged;
 use partywall_core::inventory::{CLIENT_NAME, PodName};
 use partywall_core::observation::{AccessObservation, DeliverObservation, OrgSight, Outcome};
-use partywall_core::probe::Signal;
+use partywall_core::probe::{DeliverProbe, Over, Signal};
 
 use super::estate::Telemetry;
 use super::route::{End, Hop, HopTarget, Reaches, Route};
+use super::sender::{Sender, sender};
 use super::settings::ENDPOINT;
 use super::store::Store;
 
@@ -46,39 +48,63 @@ impl Seen {
     }
 }
 
-impl Telemetry<'_> {
+/// Answers to deliver probes. Fences are the same for many of them, and are followed once.
+pub struct Deliveries<'e, 'a> {
+    estate: &'e Telemetry<'a>,
+    reaches: &'e dyn Fn(&Hop) -> Reaches,
+    fenced: RefCell<HashMap<Way, Fenced>>,
+}
+
+/// Signal, protocol, and the endpoint where a fence goes by one.
+type Way = (Signal, Option<Over>, String);
+
+/// The organisations that show a fence, or what on its way is not known.
+type Fenced = Result<BTreeSet<String>, NotJudged>;
+
+impl<'e, 'a> Deliveries<'e, 'a> {
+    fn route(&self, signal: Signal) -> Route<'e, 'a> {
+        Route::new(self.estate, signal, self.reaches)
+    }
+
     /// In which organisations a tenant's marker arrives, and the fences after it.
     ///
     /// # Errors
     ///
     /// What on the way cannot be judged, by name.
-    pub fn deliver(
-        &self,
-        tenant: &Tenant,
-        signal: Signal,
-        reaches: &dyn Fn(&Hop) -> Reaches,
-    ) -> Result<DeliverObservation, NotJudged> {
-        let reader = self.reader()?;
-        let readable = self.readable(signal, &reader, reaches)?;
-        let mut route = Route::new(self, signal, reaches);
-        let (sender, passage) = route.send_for(tenant)?;
-        let endpoint = match sender.environment.get(ENDPOINT).map(|found| found.value.clone()) {
-            Some(Ok(endpoint)) => endpoint,
-            // The sender's own settings would have failed before.
-            _ => String::new(),
+    pub fn observe(&self, probe: &DeliverProbe) -> Result<DeliverObservation, NotJudged> {
+        let (tenant, signal) = (&probe.tenant, probe.signal);
+        let reader = self.estate.reader()?;
+        let readable = self.estate.readable(signal, &reader, self.reaches)?;
+        let mut route = self.route(signal);
+        let sender = sender(self.estate, tenant)?;
+        let passage = route.send_forged(tenant, &sender, probe.over, probe.forged.as_ref())?;
+        let by_name = self.estate.stores()?.org_from == OrgSource::Header;
+        let endpoint = beside(&sender, probe.over);
+        // Where receivers decide, every tenant has its own, and all of them are fenced.
+        let key = (signal, probe.over, if by_name { endpoint.clone() } else { String::new() });
+        let known = self.fenced.borrow().get(&key).cloned();
+        let fenced = match known {
+            Some(fenced) => fenced?,
+            None => {
+                let fenced = if by_name {
+                    self.fenced_by_name(signal, &endpoint, &reader)
+                } else {
+                    self.fenced_by_receiver(probe, &reader)
+                };
+                self.fenced.borrow_mut().insert(key, fenced.clone());
+                fenced?
+            }
         };
-        let fence = Route::new(self, signal, reaches).fence(reader, &endpoint, ANY_ORG)?;
-        let (marker, fence) = (Seen::of(&passage.ends), Seen::of(&fence.ends));
-        let fence_in = |org: &str| fence.is_in(org) || fence.orgs.contains(ANY_ORG);
+        let marker = Seen::of(&passage.ends);
         let mut orgs: BTreeMap<String, OrgSight> = BTreeMap::new();
-        for known in &self.contract.tenants {
+        for known in &self.estate.contract.tenants {
             let org = known.org.as_str();
             let marker = readable.is_ok() && marker.is_in(org);
-            let fence = readable.is_ok() && fence_in(org);
+            let fence = readable.is_ok() && fenced.contains(org);
             orgs.insert(org.to_string(), OrgSight { marker, fence });
         }
         for org in FALLBACK_ORGS.into_iter().filter(|org| readable.is_ok() && marker.is_in(org)) {
-            let fence = fence.is_in(org);
+            let fence = fenced.contains(org);
             orgs.entry(org.to_string()).or_insert(OrgSight { marker: true, fence });
         }
         let answer = passage.answer;
@@ -92,7 +118,68 @@ impl Telemetry<'_> {
             sender: sender.pod.to_string(),
             detail,
             orgs,
+            visible_us: None,
         })
+    }
+
+    /// The organisations that show a fence of the platform's client, which names each.
+    fn fenced_by_name(
+        &self,
+        signal: Signal,
+        endpoint: &str,
+        reader: &PodName,
+    ) -> Result<BTreeSet<String>, NotJudged> {
+        let fence = self.route(signal).fence(reader.clone(), endpoint, Some(ANY_ORG))?;
+        let fence = Seen::of(&fence.ends);
+        let of_any = fence.orgs.contains(ANY_ORG);
+        let orgs = self.estate.contract.tenants.iter().map(|tenant| tenant.org.as_str());
+        let orgs = orgs.filter(|org| of_any || fence.is_in(org));
+        let fallbacks = FALLBACK_ORGS.into_iter().filter(|org| fence.is_in(org));
+        Ok(orgs.chain(fallbacks).map(str::to_string).collect())
+    }
+
+    /// The organisations that show the fence of their own tenant, by its own receiver. Where it
+    /// cannot be sent from there, the platform's client sends it to the same receiver.
+    fn fenced_by_receiver(
+        &self,
+        probe: &DeliverProbe,
+        reader: &PodName,
+    ) -> Result<BTreeSet<String>, NotJudged> {
+        let mut fenced = BTreeSet::new();
+        let mut lacking = BTreeSet::new();
+        for tenant in &self.estate.contract.tenants {
+            let sender = sender(self.estate, tenant)?;
+            let mut route = self.route(probe.signal);
+            let mut passage = route.send_forged(tenant, &sender, probe.over, None)?;
+            if !passage.answer.accepted {
+                let endpoint = beside(&sender, probe.over);
+                passage = self.route(probe.signal).fence(reader.clone(), &endpoint, None)?;
+            }
+            let found =
+                if Seen::of(&passage.ends).is_in(&tenant.org) { &mut fenced } else { &mut lacking };
+            found.insert(tenant.org.clone());
+        }
+        Ok(&fenced - &lacking)
+    }
+}
+
+impl<'a> Telemetry<'a> {
+    /// Answers to many deliver probes, with the policies of one cluster.
+    pub fn deliveries<'e>(&'e self, reaches: &'e dyn Fn(&Hop) -> Reaches) -> Deliveries<'e, 'a> {
+        Deliveries { estate: self, reaches, fenced: RefCell::default() }
+    }
+
+    /// In which organisations a tenant's marker arrives, and the fences after it.
+    ///
+    /// # Errors
+    ///
+    /// What on the way cannot be judged, by name.
+    pub fn deliver(
+        &self,
+        probe: &DeliverProbe,
+        reaches: &dyn Fn(&Hop) -> Reaches,
+    ) -> Result<DeliverObservation, NotJudged> {
+        self.deliveries(reaches).observe(probe)
     }
 
     /// How a store answers without an organisation.
@@ -147,4 +234,14 @@ impl Telemetry<'_> {
         }
         Ok(Ok(()))
     }
+}
+
+/// The endpoint that all signals of a sender share, or what is beside it.
+fn beside(sender: &Sender<'_>, over: Option<Over>) -> String {
+    let endpoint = match sender.environment.get(ENDPOINT).map(|found| found.value.clone()) {
+        Some(Ok(endpoint)) => endpoint,
+        // The sender's own settings would have failed before.
+        _ => String::new(),
+    };
+    over.map_or(endpoint.clone(), |over| over.beside(&endpoint))
 }

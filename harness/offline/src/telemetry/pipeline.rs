@@ -103,9 +103,9 @@ fn received(
     let what = format!(
         "`{protocol}` lacks `include_metadata: true`, so the organisation's header is lost"
     );
-    let step = collector.step(what, at);
-    route.steps.push(step.clone());
-    headers.keep(&[], step);
+    let forgets = format!("receiver `{id}` does not keep its clients' headers");
+    route.steps.push(collector.step(forgets, at));
+    headers.keep(&[], collector.step(what, at));
     Ok(headers)
 }
 
@@ -230,6 +230,11 @@ fn batched(
 ) -> Result<(), NotJudged> {
     let keys = keys(collector, batch.items(&["metadata_keys"]))?;
     let at = batch.get("metadata_keys").unwrap_or(batch);
+    if headers.is_empty() {
+        let what = format!("processor `{id}` puts together what came in by this pipeline");
+        route.steps.push(collector.step(what, at));
+        return Ok(());
+    }
     let step = if keys.iter().any(|key| key.eq_ignore_ascii_case(ORG)) {
         collector.step(format!("processor `{id}` groups by the organisation"), at)
     } else {

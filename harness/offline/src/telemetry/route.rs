@@ -1,12 +1,10 @@
 //! One request on its way: name, policies, Service, and then a collector or a store.
 
-use std::collections::BTreeMap;
-
 use partywall_core::contract::Tenant;
 use partywall_core::event::NotJudged;
 use partywall_core::inventory::PodName;
 use partywall_core::observation::Outcome;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Forged, Over, Signal};
 
 use super::collector::Collector;
 use super::estate::{Telemetry, plural};
@@ -15,7 +13,7 @@ use super::pipeline;
 use super::place::{Found, Place, Url, follow, shown};
 use super::sender::{Sender, sender, written_org};
 use super::settings::{self, Encoding, Problem, Settings};
-use super::store::{Store, is_valid};
+use super::store::{Store, is_valid, named};
 use super::trail::{Fault, FaultKind, Step};
 
 /// Collectors that send to each other end here.
@@ -142,8 +140,19 @@ impl<'e, 'a> Route<'e, 'a> {
         tenant: &Tenant,
         sender: &Sender<'_>,
     ) -> Result<Passage, NotJudged> {
+        self.send_forged(tenant, sender, None, None)
+    }
+
+    /// Send from one container of a tenant, in a given way and with what is not its own.
+    pub(super) fn send_forged(
+        &mut self,
+        tenant: &Tenant,
+        sender: &Sender<'_>,
+        over: Option<Over>,
+        forged: Option<&Forged>,
+    ) -> Result<Passage, NotJudged> {
         let settings = match settings::read(&sender.environment, self.signal) {
-            Ok(settings) => settings,
+            Ok(settings) => settings.over(over, &sender.environment),
             Err(Problem::Unusable(detail)) => {
                 return Ok(Passage::refused(Outcome::ProbeError, detail, None));
             }
@@ -152,7 +161,10 @@ impl<'e, 'a> Route<'e, 'a> {
                 return Err(NotJudged { location: Some(location), ..unknown });
             }
         };
-        let request = self.request(tenant, sender, &settings);
+        let mut request = self.request(tenant, sender, &settings);
+        if let Some(lines) = forged.and_then(|forged| forged.headers.as_ref()) {
+            request.headers.forge(lines, &request.at);
+        }
         self.send(&request, 0)
     }
 
@@ -175,7 +187,7 @@ impl<'e, 'a> Route<'e, 'a> {
             let at = written.clone().filter(|_| name == ORG);
             let at = at.unwrap_or_else(|| settings.headers_at.clone());
             let step = Step::new(what(name, value), at);
-            (name.clone(), Said { value: value.clone(), step, by_sender: true })
+            (name.clone(), Said::sent(value.clone(), step))
         });
         let at = format!("{pod} sends to {}", shown(&settings.endpoint));
         let at = Step::new(at, settings.endpoint_at.clone());
@@ -189,24 +201,25 @@ impl<'e, 'a> Route<'e, 'a> {
         }
     }
 
-    /// A fence as the live probe writes it: from the platform, under a name of its own choice,
-    /// to the endpoint that all signals share.
+    /// A fence as the live probe writes it: from the platform, under a name of its own choice or
+    /// under none, to the endpoint that all signals share.
     pub(super) fn fence(
         &mut self,
         from: PodName,
         endpoint: &str,
-        org: &str,
+        org: Option<&str>,
     ) -> Result<Passage, NotJudged> {
         let nowhere = partywall_core::source::SourceLocation::new("", 0);
         let step = Step::new("a fence", nowhere);
-        let said = Said { value: org.to_string(), step: step.clone(), by_sender: true };
+        let said =
+            org.into_iter().map(|org| (ORG.to_string(), Said::sent(org.to_string(), step.clone())));
         let encoding = settings::implied(endpoint);
         let missing = Fault::new(FaultKind::Sender, step.clone());
         let request = Request {
             from,
             url: address(endpoint, encoding, self.signal),
             encoding,
-            headers: Headers::new(BTreeMap::from([(ORG.to_string(), said)]), missing),
+            headers: Headers::new(said.collect(), missing),
             at: step,
         };
         self.send(&request, 0)
@@ -316,11 +329,12 @@ fn stored(request: &Request, store: &Store<'_>, signal: Signal) -> Passage {
     let Some(said) = request.headers.get(ORG) else {
         return refused("HTTP 401 no org id", request.headers.missing().clone());
     };
-    if !is_valid(&said.value) {
+    let org = named(&said.value);
+    if !is_valid(org) {
         let what = format!("`{}` is no name of one organisation", said.value);
         let kind = if said.by_sender { FaultKind::Sender } else { FaultKind::Organisation };
         let step = Step::new(what, said.step.location.clone());
         return refused("HTTP 400", Fault::new(kind, step));
     }
-    Passage::taken(vec![End::Stored { org: said.value.clone(), said: said.clone() }])
+    Passage::taken(vec![End::Stored { org: org.to_string(), said: said.clone() }])
 }

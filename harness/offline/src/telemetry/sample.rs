@@ -11,12 +11,12 @@ use partywall_core::inventory::Inventory;
 use partywall_core::observation::Observation;
 use partywall_core::plan::{plan, trials};
 use partywall_core::probe::Probe;
-use partywall_core::scenario::load_scenario;
+use partywall_core::scenario::{Question, Scenario, load_scenario};
 use partywall_core::source::SourceLocation;
 use partywall_core::{Layout, check};
 use serde_json::json;
 
-use super::{Hop, Reaches, Telemetry};
+use super::{Hop, ORGANISATION_FROM_CLIENT_HEADER, Reaches, Telemetry};
 use crate::render::{Object, Rendered, parse_stream};
 
 const OBSERVABILITY: &str = "shared-services/observability";
@@ -37,6 +37,15 @@ const SCENARIOS: [(&str, &str); 4] = [
     ),
 ];
 
+/// A scenario without a protocol of its own.
+fn as_the_environment_says((path, text): (&str, &str)) -> Scenario {
+    let mut scenario = load_scenario(path, text).unwrap();
+    if let Question::Deliver(question) = &mut scenario.probe {
+        question.over.clear();
+    }
+    scenario
+}
+
 /// The files of a layout.
 pub(super) struct Sample {
     files: BTreeMap<String, String>,
@@ -54,8 +63,14 @@ fn fixtures() -> std::path::PathBuf {
 }
 
 impl Sample {
+    /// A receiver for each tenant.
     pub(super) fn reference() -> Self {
         Self::at(&fixtures().join("deployments"))
+    }
+
+    /// One receiver for all, and a header that is believed.
+    pub(super) fn trusted() -> Self {
+        Self::at(&fixtures().join("layouts/trusted-header"))
     }
 
     /// The reference layout with a mutant's patch.
@@ -114,6 +129,15 @@ impl Sample {
             });
             rendered.objects.push(object(value, kustomization));
         }
+        let receivers = format!("{OBSERVABILITY}/receivers/");
+        for (path, text) in self.files.iter().filter(|(path, _)| path.starts_with(&receivers)) {
+            let written = documents(path, text).unwrap();
+            let values = parse_stream(path, text).unwrap();
+            for (mut value, document) in values.into_iter().zip(written) {
+                value["metadata"]["namespace"] = json!("observability");
+                rendered.objects.push(object(value, document.location));
+            }
+        }
         let contract = Contract::load("partywall.yaml", &self.files["partywall.yaml"]).unwrap();
         for tenant in &contract.tenants {
             rendered.objects.push(self.workload(&tenant.name));
@@ -160,14 +184,21 @@ impl Built {
 
     /// What the judge says of every telemetry trial: `holds`, or the word and the reason.
     pub(super) fn verdicts(&self, reaches: &dyn Fn(&Hop) -> Reaches) -> BTreeMap<String, String> {
-        let scenarios = SCENARIOS.map(|(path, text)| load_scenario(path, text).unwrap());
-        let trials = trials(Backend::Offline, &scenarios, &self.contract);
+        self.judged(&SCENARIOS.map(as_the_environment_says), reaches)
+    }
+
+    /// What the judge says of these scenarios, by trial and square.
+    pub(super) fn judged(
+        &self,
+        scenarios: &[Scenario],
+        reaches: &dyn Fn(&Hop) -> Reaches,
+    ) -> BTreeMap<String, String> {
+        let trials = trials(Backend::Offline, scenarios, &self.contract);
         let plan = plan(&trials, &self.contract, &Inventory::default());
         let telemetry = self.telemetry();
+        let deliveries = telemetry.deliveries(reaches);
         let answers = plan.batch.probes.iter().map(|probe| match probe {
-            Probe::Deliver(probe) => {
-                telemetry.deliver(&probe.tenant, probe.signal, reaches).map(Observation::Deliver)
-            }
+            Probe::Deliver(probe) => deliveries.observe(probe).map(Observation::Deliver),
             Probe::Access(probe) => telemetry.access(probe.store, reaches).map(Observation::Access),
             other => panic!("{other:?}"),
         });
@@ -179,7 +210,13 @@ impl Built {
         let judged = plan.cells.iter().map(|cell| {
             let trial = &trials[cell.trial];
             let verdict = check::judge(&plan, trial, cell, &answers);
-            let name = trial.name.trim_start_matches("offline::telemetry::").to_string();
+            let mut name = trial.name.trim_start_matches("offline::telemetry::").to_string();
+            match &plan.batch.probes[cell.probe] {
+                Probe::Deliver(probe) if probe.over.is_some() => {
+                    name = format!("{name} {}", probe.words());
+                }
+                _ => {}
+            }
             (name, format!("{} {}", verdict.word(), verdict.reason()).trim_end().to_string())
         });
         judged.collect()
@@ -192,9 +229,18 @@ impl Built {
         shown.filter(|line| !line.ends_with(": holds")).collect()
     }
 
+    /// Defects but for the one that is in every layout which believes a header.
     pub(super) fn findings(&self) -> Vec<String> {
+        self.defects(|name| name != ORGANISATION_FROM_CLIENT_HEADER)
+    }
+
+    pub(super) fn believed(&self) -> Vec<String> {
+        self.defects(|name| name == ORGANISATION_FROM_CLIENT_HEADER)
+    }
+
+    fn defects(&self, is_meant: fn(&str) -> bool) -> Vec<String> {
         let found = self.telemetry().findings();
-        let shown = found.iter().map(|one| {
+        let shown = found.iter().filter(|one| is_meant(&one.name)).map(|one| {
             let location = one.location.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{} {location} {}", one.name, one.summary)
         });

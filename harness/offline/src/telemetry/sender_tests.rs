@@ -1,4 +1,4 @@
-use partywall_core::probe::Signal;
+use partywall_core::probe::{DeliverProbe, Signal};
 use rstest::rstest;
 
 use super::sample::Sample;
@@ -75,7 +75,7 @@ const LOST: &str =
     "undetermined the probe could not be made: StatefulSet customer-a/a-first: OTEL_EXPORTER_OTLP_HEADERS: `status.hostIP` is known in the cluster alone"
 )]
 fn the_environment_decides(#[case] env: &str, #[case] expected: &str) {
-    let sample = Sample::reference().and(&first(&format!("env: [{ENDPOINT}, {env}]")));
+    let sample = Sample::trusted().and(&first(&format!("env: [{ENDPOINT}, {env}]")));
     let said = &sample.build().verdicts(&|_| Reaches::Yes)["log_own_org::customer_a"];
     assert!(said.starts_with(expected), "{said}");
 }
@@ -83,7 +83,7 @@ fn the_environment_decides(#[case] env: &str, #[case] expected: &str) {
 #[test]
 fn variables_may_be_taken_in_whole() {
     let env = "envFrom: [{configMapRef: {name: otel}}], env: [{name: OTEL_EXPORTER_OTLP_HEADERS, value: X-Scope-OrgID=customer-b}]";
-    let said = &Sample::reference().and(&first(env)).build().verdicts(&|_| Reaches::Yes);
+    let said = &Sample::trusted().and(&first(env)).build().verdicts(&|_| Reaches::Yes);
     assert!(said["metric_own_org::customer_a"].starts_with(IN_B), "{said:#?}");
 }
 
@@ -94,15 +94,15 @@ fn a_second_sender_in_another_organisation_is_a_defect() {
         "env: [{ENDPOINT}, {{name: OTEL_EXPORTER_OTLP_HEADERS, value: X-Scope-OrgID=customer-b}}]"
     );
     let second = first(&env).replace("a-first", "z-last");
-    let built = Sample::reference().and(&second).build();
+    let built = Sample::trusted().and(&second).build();
     assert_eq!(built.not_held(), Vec::<String>::new());
     assert_eq!(
         built.findings(),
         ["sender-in-other-organisation more.yaml:1 logs: customer-a/z-last sends as `customer-b`"]
     );
-    let right = Sample::reference().and(&second.replace("=customer-b", "=customer-a")).build();
+    let right = Sample::trusted().and(&second.replace("=customer-b", "=customer-a")).build();
     assert_eq!(right.findings(), Vec::<String>::new());
-    let none = Sample::reference().and(&second.replace("=customer-b", "=")).build();
+    let none = Sample::trusted().and(&second.replace("=customer-b", "=")).build();
     assert_eq!(
         none.findings(),
         [
@@ -117,20 +117,23 @@ fn a_second_sender_that_the_files_do_not_tell_is_named() {
         "env: [{ENDPOINT}, {{name: OTEL_EXPORTER_OTLP_HEADERS, valueFrom: {{secretKeyRef: {{name: \
          otel, key: sealed}}}}}}]"
     );
-    let built = Sample::reference().and(&first(&env).replace("a-first", "z-last")).build();
+    let built = Sample::trusted().and(&first(&env).replace("a-first", "z-last")).build();
     assert_eq!(built.not_held(), Vec::<String>::new());
     let unknown = built.telemetry().not_judged();
     assert_eq!(unknown.len(), 1);
     assert_eq!(unknown[0].subject, "StatefulSet customer-a/z-last");
-    assert_eq!(Sample::reference().build().telemetry().not_judged(), []);
+    assert_eq!(Sample::trusted().build().telemetry().not_judged(), []);
 }
 
 #[test]
 fn a_tenant_that_sends_nothing_is_not_judged() {
-    let mut built = Sample::reference().build();
+    let mut built = Sample::trusted().build();
     built.rendered.objects.retain(|object| object.namespace() != "customer-b");
     let tenant = &built.contract.tenants[1];
-    let unknown = built.telemetry().deliver(tenant, Signal::Log, &|_| Reaches::Yes).unwrap_err();
+    let unknown = built
+        .telemetry()
+        .deliver(&DeliverProbe::of(tenant.clone(), Signal::Log), &|_| Reaches::Yes)
+        .unwrap_err();
     assert_eq!(unknown.subject, "tenant customer-b");
     assert_eq!(built.telemetry().trail(tenant, Signal::Log).steps, Vec::<Step>::new());
 }
@@ -139,7 +142,7 @@ fn a_tenant_that_sends_nothing_is_not_judged() {
 #[test]
 fn a_refusal_is_heard_only_by_a_sender_that_waits() {
     let env = format!("env: [{ENDPOINT}]");
-    let sample = || Sample::reference().and(&first(&env));
+    let sample = || Sample::trusted().and(&first(&env));
     let said = |sample: Sample| {
         sample.build().verdicts(&|_| Reaches::Yes)["log_own_org::customer_a"].clone()
     };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Over, Signal};
 use partywall_core::source::SourceLocation;
 use percent_encoding::percent_decode_str;
 
@@ -40,6 +40,21 @@ pub(super) struct Settings {
     pub(super) headers: BTreeMap<String, String>,
     /// The variable of the headers, or that of the endpoint where there is none.
     pub(super) headers_at: SourceLocation,
+}
+
+impl Settings {
+    /// The same by the other protocol's port on the host that all signals share.
+    pub(super) fn over(self, over: Option<Over>, environment: &Environment) -> Self {
+        let Some(over) = over else { return self };
+        let shared = text(environment, ENDPOINT).ok().flatten();
+        let (endpoint, endpoint_at) =
+            shared.unwrap_or_else(|| (self.endpoint.clone(), self.endpoint_at.clone()));
+        let encoding = match over {
+            Over::Grpc => Encoding::Grpc,
+            Over::Http => Encoding::Http,
+        };
+        Self { endpoint: over.beside(&endpoint), endpoint_at, encoding, ..self }
+    }
 }
 
 /// Why there are none.

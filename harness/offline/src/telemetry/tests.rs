@@ -1,28 +1,33 @@
-use partywall_core::probe::Signal;
+use partywall_core::contract::Tenant;
+use partywall_core::probe::{DeliverProbe, Signal};
 use rstest::rstest;
 
 use super::sample::Sample;
 use super::{Hop, HopTarget, Reaches};
 
+fn natural(tenant: &Tenant, signal: Signal) -> DeliverProbe {
+    DeliverProbe::of(tenant.clone(), signal)
+}
+
 fn blame(sample: &Sample, tenant: usize, signal: Signal) -> String {
     let built = sample.build();
-    let blame = built.telemetry().blame(&built.contract.tenants[tenant], signal);
+    let blame = built.telemetry().blame(&natural(&built.contract.tenants[tenant], signal));
     blame.map_or("none".to_string(), |blame| format!("{} {}", blame.location, blame.because))
 }
 
 #[test]
 fn the_reference_layout_holds_everywhere() {
-    let built = Sample::reference().build();
+    let built = Sample::trusted().build();
     let verdicts = built.verdicts(&|_| Reaches::Yes);
     assert_eq!(verdicts.len(), 8);
     assert!(verdicts.values().all(|said| said == "holds"), "{verdicts:#?}");
     assert_eq!(built.findings(), Vec::<String>::new());
-    assert_eq!(blame(&Sample::reference(), 0, Signal::Log), "none");
+    assert_eq!(blame(&Sample::trusted(), 0, Signal::Log), "none");
 }
 
 #[test]
 fn the_trail_names_every_line() {
-    let built = Sample::reference().build();
+    let built = Sample::trusted().build();
     let trail = built.telemetry().trail(&built.contract.tenants[0], Signal::Log);
     let steps: Vec<String> = trail.steps.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(steps.join("\n"));
@@ -85,7 +90,7 @@ fn a_mutant_goes_red_for_its_reason(
 /// 19-collector-closed: the policies themselves are the evaluator's business.
 #[test]
 fn a_tenant_that_policies_keep_from_the_collector_is_told_from_a_dead_collector() {
-    let built = Sample::reference().build();
+    let built = Sample::trusted().build();
     let closed = |from: &'static str| {
         move |hop: &Hop| match &hop.to {
             HopTarget::Service { port: 4317, .. } if hop.from.to_string() == from => {
@@ -136,7 +141,7 @@ fn every_hop_is_asked_of_the_policies(
     #[case] trial: &str,
     #[case] expected: &str,
 ) {
-    let built = Sample::reference().build();
+    let built = Sample::trusted().build();
     let shut = |hop: &Hop| hop.to == to && hop.from.to_string() == from;
     let no = |hop: &Hop| if shut(hop) { Reaches::No("shut".to_string()) } else { Reaches::Yes };
     let said = &built.verdicts(&no)[trial];
@@ -193,7 +198,7 @@ const STORED_QUEUE: (&str, &str) =
 #[case::address(("http://loki:3100/otlp", "http://loki:3100"), "telemetry-goes-nowhere …/collector.yaml:29 logs: the store takes OTLP at `/otlp/v1/logs` over HTTP alone")]
 #[case::no_service(("http://loki:3100/otlp", "http://loki.observability.svc:3101/otlp"), "telemetry-goes-nowhere …/collector.yaml:29 logs: Service observability/loki has no port 3101/TCP")]
 fn what_loses_every_organisation_is_a_defect(#[case] change: (&str, &str), #[case] expected: &str) {
-    let built = Sample::reference().collector(change.0, change.1).build();
+    let built = Sample::trusted().collector(change.0, change.1).build();
     let expected = expected.replace('…', "shared-services/observability/config");
     let found = built.findings();
     assert_eq!(found.first(), Some(&expected), "{found:#?}");
@@ -212,7 +217,7 @@ fn what_loses_every_organisation_is_a_defect(#[case] change: (&str, &str), #[cas
 #[case::environment(("endpoint: 0.0.0.0:4317", "endpoint: ${env:MY_POD_IP}:4317"))]
 #[case::full_address(("endpoint: http://loki:3100/otlp", "logs_endpoint: http://loki:3100/otlp/v1/logs"))]
 fn what_keeps_every_organisation_is_none(#[case] change: (&str, &str)) {
-    let built = Sample::reference().collector(change.0, change.1).build();
+    let built = Sample::trusted().collector(change.0, change.1).build();
     assert_eq!(built.not_held(), Vec::<String>::new());
     assert_eq!(built.findings(), Vec::<String>::new());
 }
@@ -275,19 +280,20 @@ fn what_is_not_known_is_named(
     #[case] and_to: &str,
     #[case] subject: &str,
 ) {
-    let mut sample = Sample::reference().collector(from, to);
+    let mut sample = Sample::trusted().collector(from, to);
     if !and_from.is_empty() {
         sample = sample.collector(and_from, and_to);
     }
     let built = sample.build();
     let tenant = &built.contract.tenants[0];
-    let unknown = built.telemetry().deliver(tenant, Signal::Log, &|_| Reaches::Yes).unwrap_err();
+    let unknown =
+        built.telemetry().deliver(&natural(tenant, Signal::Log), &|_| Reaches::Yes).unwrap_err();
     assert_eq!(unknown.subject, subject);
     assert!(unknown.reason.len() > 20, "{}", unknown.reason);
     let trail = built.telemetry().trail(tenant, Signal::Log);
     assert_eq!(trail.not_judged, Some(unknown));
     assert!(!trail.steps.is_empty() && trail.ends.is_empty());
-    assert_eq!(built.telemetry().blame(tenant, Signal::Log), None);
+    assert_eq!(built.telemetry().blame(&natural(tenant, Signal::Log)), None);
 }
 
 #[rstest]
@@ -333,15 +339,16 @@ fn a_place_that_is_not_in_the_files_is_named(
     #[case] to: &str,
     #[case] subject: &str,
 ) {
-    let built = Sample::reference().with(file, from, to).build();
+    let built = Sample::trusted().with(file, from, to).build();
     let tenant = &built.contract.tenants[0];
-    let unknown = built.telemetry().deliver(tenant, Signal::Log, &|_| Reaches::Yes).unwrap_err();
+    let unknown =
+        built.telemetry().deliver(&natural(tenant, Signal::Log), &|_| Reaches::Yes).unwrap_err();
     assert_eq!(unknown.subject, subject);
 }
 
 #[test]
 fn a_service_may_be_in_what_was_not_rendered() {
-    let sample = Sample::reference().with("customer-a/values.yaml", "alloy.obs", "otel.obs");
+    let sample = Sample::trusted().with("customer-a/values.yaml", "alloy.obs", "otel.obs");
     let mut built = sample.build();
     let said = built.not_held();
     assert!(
@@ -402,7 +409,7 @@ fn a_store_asks_for_an_organisation_unless_told_otherwise(
     #[case] trial: &str,
     #[case] expected: &str,
 ) {
-    let built = Sample::reference().with(file, from, to).build();
+    let built = Sample::trusted().with(file, from, to).build();
     let said = &built.verdicts(&|_| Reaches::Yes)[trial];
     assert!(said.starts_with(expected), "{said}");
 }
@@ -416,26 +423,26 @@ fn a_store_asks_for_an_organisation_unless_told_otherwise(
 #[case::by_default(("      - action: upsert\n        key", "      - key"), "holds")]
 #[case::other_key(("from_context: x-scope-orgid", "from_context: x-tenant"), "undetermined")]
 fn headers_are_set_as_the_authenticator_says(#[case] change: (&str, &str), #[case] expected: &str) {
-    let built = Sample::reference().collector(change.0, change.1).build();
+    let built = Sample::trusted().collector(change.0, change.1).build();
     let said = &built.verdicts(&|_| Reaches::Yes)["log_own_org::customer_a"];
     assert!(said.starts_with(expected), "{said}");
 }
 
 #[test]
 fn collectors_hand_on_to_pipelines_and_to_each_other() {
-    let forwarded = Sample::reference()
+    let forwarded = Sample::trusted()
         .collector("exporters:\n  otlphttp/loki", "connectors:\n  forward: {}\nexporters:\n  otlphttp/loki")
         .collector(
             "    logs:\n      receivers: [otlp]\n",
             "    logs/in:\n      receivers: [otlp]\n      exporters: [forward]\n    logs:\n      receivers: [forward]\n",
         );
     assert_eq!(forwarded.build().not_held(), Vec::<String>::new());
-    let chained = Sample::reference()
+    let chained = Sample::trusted()
         .collector("http://loki:3100/otlp", "http://gateway:4318")
         .and(GATEWAY)
         .build();
     assert_eq!(chained.not_held(), Vec::<String>::new());
-    let unmatched = Sample::reference().with(
+    let unmatched = Sample::trusted().with(
         "observability/loki.yaml",
         "  selector:\n    app: loki\n",
         "  selector:\n    app: lok\n",
@@ -443,8 +450,7 @@ fn collectors_hand_on_to_pipelines_and_to_each_other() {
     let found =
         unmatched.build().telemetry().trail(&unmatched.build().contract.tenants[0], Signal::Log);
     assert!(found.not_judged.unwrap().reason.starts_with("no pod stands behind Service"));
-    let looped =
-        Sample::reference().collector("http://loki:3100/otlp", "http://alloy:4318").build();
+    let looped = Sample::trusted().collector("http://loki:3100/otlp", "http://alloy:4318").build();
     assert!(looped.not_held()[0].contains("send to each other in a ring"));
 }
 

@@ -5,7 +5,7 @@ use partywall_core::contract::Contract;
 use partywall_core::event::Defect;
 use partywall_core::source::SourceLocation;
 
-use super::{decryption, order, prune, recipients, reference, service, unclassified};
+use super::{decryption, order, prune, recipients, reference, service, shared, unclassified};
 use crate::render::Rendered;
 
 /// Everything that is wrong with the wiring of a layout, in the order of the checks.
@@ -14,6 +14,7 @@ pub fn findings(layout: &Layout, rendered: &Rendered, contract: &Contract) -> Ve
     found.extend(decryption::findings(layout, rendered));
     found.extend(order::findings(layout, rendered, contract));
     found.extend(recipients::findings(layout));
+    found.extend(shared::findings(layout, rendered, contract));
     found.extend(service::findings(rendered, contract));
     found.extend(prune::findings(rendered));
     found.extend(unclassified::findings(rendered, contract));

@@ -14,6 +14,7 @@ mod rule;
 pub(crate) mod samples;
 mod selector;
 mod service;
+mod shared;
 mod unbuilt;
 mod unclassified;
 
@@ -31,6 +32,12 @@ pub const DECRYPTION_MISSING: &str = "decryption-missing";
 pub const WORKLOAD_BEFORE_POLICY: &str = "workload-before-policy";
 /// A sealed file and its creation rule in `.sops.yaml` name different recipients.
 pub const RECIPIENT_NOT_IN_RULE: &str = "recipient-not-in-rule";
+/// One key opens sealed files of several tenants.
+pub const KEY_SHARED_BETWEEN_TENANTS: &str = "key-shared-between-tenants";
+/// One key opens sealed files of the platform and of a tenant, or of every tenant.
+pub const PLATFORM_WIDE_KEY: &str = "platform-wide-key";
+/// A pattern seals `data` and leaves `stringData` readable, or the other way round.
+pub const ENCRYPTED_REGEX_INCOMPLETE: &str = "encrypted-regex-incomplete";
 /// A creation rule seals parts of an object that Flux must be able to read.
 pub const ENCRYPTED_REGEX_NOT_ANCHORED: &str = "encrypted-regex-not-anchored";
 /// A Service of the platform is in no endpoint of the contract.

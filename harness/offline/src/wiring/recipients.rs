@@ -1,6 +1,7 @@
 //! Sealed files against the creation rules of SOPS.
 
 use partywall_core::Layout;
+use partywall_core::document::Node;
 use partywall_core::event::Defect;
 use partywall_core::source::SourceLocation;
 use regex::Regex;
@@ -8,11 +9,15 @@ use regex::Regex;
 use super::decryption::sealed_files;
 use super::findings::defect;
 use super::rule::{Rule, RuleFor, rule_for};
-use super::{ENCRYPTED_REGEX_NOT_ANCHORED, RECIPIENT_NOT_IN_RULE};
+use super::{ENCRYPTED_REGEX_INCOMPLETE, ENCRYPTED_REGEX_NOT_ANCHORED, RECIPIENT_NOT_IN_RULE};
 use crate::secret::{SealedTo, sealed_to};
 
 /// Keys of every object that Flux and Kustomize must be able to read.
 const READ_BY_FLUX: [&str; 3] = ["apiVersion", "kind", "metadata"];
+/// Keys of a Secret that they must be able to read as well.
+const READ_IN_SECRETS: [&str; 3] = ["name", "namespace", "type"];
+/// Where a Secret has its values.
+const VALUES: [&str; 2] = ["data", "stringData"];
 
 pub(super) fn findings(layout: &Layout) -> Vec<Defect> {
     let mut found: Vec<Defect> = Vec::new();
@@ -31,10 +36,13 @@ pub(super) fn findings(layout: &Layout) -> Vec<Defect> {
                 let recipients = sealed_to(layout, file);
                 found.extend(too_many(file, &rule, &recipients));
                 found.extend(missing(file, &rule, &recipients));
-                let open = not_anchored(&rule);
-                found.extend(open.filter(|one| found.iter().all(|other| other != one)));
+                let wrong = rule.encrypted_regex.as_ref();
+                let wrong = wrong.and_then(|pattern| not_whole(pattern, false));
+                found.extend(wrong.filter(|one| found.iter().all(|other| other != one)));
             }
         }
+        let pattern = pattern_of(layout, file);
+        found.extend(pattern.and_then(|(pattern, is_secret)| not_whole(&pattern, is_secret)));
     }
     found
 }
@@ -66,16 +74,40 @@ fn missing(file: &str, rule: &Rule, recipients: &[SealedTo]) -> Option<Defect> {
     Some(defect(RECIPIENT_NOT_IN_RULE, file, place.clone(), summary))
 }
 
-/// A pattern that also matches what is around the values.
-fn not_anchored(rule: &Rule) -> Option<Defect> {
-    let (pattern, place) = rule.encrypted_regex.as_ref()?;
+/// What is wrong with a pattern, whoever gives it: it also matches what is around the values, or
+/// only one of the two places in which a Secret has them.
+fn not_whole((pattern, place): &(String, SourceLocation), is_secret: bool) -> Option<Defect> {
     let regex = Regex::new(pattern).ok()?;
-    let key = READ_BY_FLUX.iter().find(|key| regex.is_match(key))?;
+    let is_sealed = |key: &&&str| regex.is_match(key);
+    let of_secrets = READ_IN_SECRETS.iter().filter(|_| is_secret);
+    if let Some(key) = READ_BY_FLUX.iter().chain(of_secrets).find(is_sealed) {
+        let summary = format!(
+            "`encrypted_regex: {pattern}` also matches `{key}`, which Flux must be able to read; \
+             write `^(data|stringData)$`"
+        );
+        let file = place.file.clone();
+        return Some(defect(ENCRYPTED_REGEX_NOT_ANCHORED, file, place.clone(), summary));
+    }
+    let left = VALUES.iter().find(|key| !regex.is_match(key))?;
+    if !is_secret && VALUES.iter().find(is_sealed).is_none() {
+        // It is for files that are no Secrets.
+        return None;
+    }
     let summary = format!(
-        "`encrypted_regex: {pattern}` also matches `{key}`, which Flux must be able to read; \
-         write `^(data|stringData)$`"
+        "`encrypted_regex: {pattern}` does not match `{left}`, so that what a Secret holds there \
+         stays readable; write `^(data|stringData)$`"
     );
-    Some(defect(ENCRYPTED_REGEX_NOT_ANCHORED, place.file.clone(), place.clone(), summary))
+    Some(defect(ENCRYPTED_REGEX_INCOMPLETE, place.file.clone(), place.clone(), summary))
+}
+
+/// The pattern by which a file was sealed, and whether it is a Secret.
+fn pattern_of(layout: &Layout, file: &str) -> Option<((String, SourceLocation), bool)> {
+    let mut documents = layout.documents.iter().filter(|one| one.location.file == file);
+    let document = documents.next()?;
+    let item = document.root.at(&["sops", "encrypted_regex"])?;
+    let Node::Scalar(pattern) = &item.node else { return None };
+    let place = SourceLocation::new(file, item.line);
+    Some(((pattern.clone(), place), document.kind() == "Secret"))
 }
 
 #[cfg(test)]

@@ -63,3 +63,67 @@ fn the_nearest_rules_count_and_see_paths_from_their_folder() {
 fn without_rules_nothing_is_said() {
     assert_eq!(findings(&layout(&[(FILE, SEALED)])), []);
 }
+
+const MANIFEST: &str = include_str!("../../tests/data/regex.yaml");
+
+/// The pattern by which a file was sealed is in the file, whatever the rules say today.
+#[rstest]
+#[case::whole("^(data|stringData)$", None)]
+#[case::everywhere("data", Some("encrypted-regex-not-anchored"))]
+#[case::also_names("^(data|stringData|name)$", Some("encrypted-regex-not-anchored"))]
+#[case::half("^data$", Some("encrypted-regex-incomplete"))]
+#[case::other_half("^stringData$", Some("encrypted-regex-incomplete"))]
+#[case::neither("^token$", Some("encrypted-regex-incomplete"))]
+#[case::broken("(", None)]
+fn the_pattern_of_a_sealed_secret_is_whole(#[case] pattern: &str, #[case] expected: Option<&str>) {
+    let (before, rest) = MANIFEST.split_once("    encrypted_regex: ").unwrap();
+    let (_, after) = rest.split_once('\n').unwrap();
+    let text = format!("{before}    encrypted_regex: {pattern}\n{after}");
+    let line = before.lines().count() + 1;
+    let layout = layout(&[(FILE, &text)]);
+    let found: Vec<String> = findings(&layout)
+        .into_iter()
+        .map(|one| format!("{} {}", one.name, one.location.unwrap()))
+        .collect();
+    let expected: Vec<String> =
+        expected.into_iter().map(|name| format!("{name} {FILE}:{line}")).collect();
+    assert_eq!(found, expected);
+}
+
+#[rstest]
+#[case::half("^data$", Some("encrypted-regex-incomplete .sops.yaml:4"))]
+#[case::of_values("^(password|token)$", None)]
+fn the_pattern_of_a_rule_covers_both_places_of_a_secret(
+    #[case] pattern: &str,
+    #[case] expected: Option<&str>,
+) {
+    let rules = rule(OWNER, &format!("    encrypted_regex: {pattern}\n"));
+    assert_eq!(said(&rules, SEALED), expected.into_iter().collect::<Vec<_>>());
+}
+
+/// Every key service's name in a rule is the one that the sealed file has.
+#[rstest]
+#[case::google("gcp_kms", "projects/p/k", "gcp_kms: [{resource_id: projects/p/k, enc: e}]")]
+#[case::amazon("kms", "arn:aws:kms:x+arn:aws:iam:role", "kms: [{arn: 'arn:aws:kms:x', enc: e}]")]
+#[case::openpgp("pgp", "ABCD", "pgp: [{fp: ABCD, enc: e}]")]
+#[case::azure(
+    "azure_keyvault",
+    "https://v/keys/main/1",
+    "azure_kv: [{vault_url: 'https://v', name: main, version: '1', enc: e}]"
+)]
+#[case::vault(
+    "hc_vault_transit_uri",
+    "https://v/v1/sops/keys/main",
+    "hc_vault: [{vault_address: 'https://v', engine_path: sops, key_name: main, enc: e}]"
+)]
+fn recipients_of_key_services_are_held_against_the_rule(
+    #[case] key: &str,
+    #[case] name: &str,
+    #[case] block: &str,
+) {
+    let sealed = format!("a: ENC[x]\nsops:\n  {block}\n  mac: x\n");
+    let rules = format!("creation_rules:\n  - path_regex: ^customers/a/\n    {key}: {name}\n");
+    assert_eq!(said(&rules, &sealed), [""; 0]);
+    let other = format!("creation_rules:\n  - path_regex: ^customers/a/\n    {key}: other\n");
+    assert_eq!(said(&other, &sealed).len(), 2);
+}
