@@ -103,8 +103,10 @@ async fn an_unanswered_probe_holds_up_no_other() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(chunks > 1, "a stream that dies must not lose everything");
     let (answered, silent) = (numbers(&samples, 0), numbers(&samples, 1));
-    // A busy machine may be late for some, which then stay out; both lanes have the same clock.
-    assert!(answered.len() >= 25 && silent.len() >= 25, "{answered:?} {silent:?}");
+    // A busy machine may be late for many, which then stay out; a lane in which each probe waited
+    // for the one before would have a handful.
+    let few = 2 * 1000 / SHORT_MS as usize;
+    assert!(answered.len() > few && silent.len() > few, "{answered:?} {silent:?}");
     assert!(answered.iter().chain(&silent).all(|number| *number < 50));
     assert_eq!(reply, Reply::Paced { probes: samples.len() as u64 });
     for sample in &samples {
