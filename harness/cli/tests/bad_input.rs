@@ -10,9 +10,9 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
 use partywall::trials::Conformance;
+use partywall_offline::mutant::copy;
 use rstest::rstest;
 use support::{Place, root};
 
@@ -24,23 +24,10 @@ version) echo 29.0.0 ;;
 network) exit 1 ;;
 esac"#;
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// The reference layout with one file changed, on a machine without any program.
 fn changed(file: &str, change: impl Fn(&str) -> String) -> Place {
     let place = Place::new();
-    copy(&root().join("fixtures/deployments"), &place.path("layout"));
+    copy(&root().join("fixtures/deployments"), &place.path("layout")).unwrap();
     let path = place.path("layout").join(file);
     let before = fs::read_to_string(&path).unwrap();
     let after = change(&before);

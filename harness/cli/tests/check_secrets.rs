@@ -7,13 +7,15 @@
     reason = "a test runs programs as a user does"
 )]
 
+#[path = "support/git.rs"]
+mod git;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use git::git;
+use partywall_offline::mutant::copy;
 use support::{Place, root};
 
 #[test]
@@ -33,32 +35,11 @@ fn one_key_for_all_is_red_with_its_lines() {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn git(folder: &Path, arguments: &[&str]) {
-    let mut command = Command::new("git");
-    command.current_dir(folder).args(["-c", "user.name=Test", "-c", "user.email=test@example.com"]);
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-    let output = command.args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
 fn what_an_earlier_commit_held_is_named_and_never_shown() {
     let place = Place::new();
     for part in ["deployments", "charts"] {
-        copy(&root().join("fixtures").join(part), &place.path("repository").join(part));
+        copy(&root().join("fixtures").join(part), &place.path("repository").join(part)).unwrap();
     }
     let (folder, keys) = (place.path("repository"), root().join("fixtures/keys"));
     let sealed = folder.join("deployments/customers/customer-a/secrets.yaml");

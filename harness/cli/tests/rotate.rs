@@ -13,27 +13,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use partywall_offline::mutant::copy;
 use support::{Outcome, Place, root};
 
 const SEALED: &str = "layout/customers/customer-a/secrets.yaml";
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 fn place() -> Place {
     let place = Place::new();
-    copy(&root().join("fixtures/deployments"), &place.path("layout"));
-    copy(&root().join("fixtures/keys"), &place.path("keys"));
+    copy(&root().join("fixtures/deployments"), &place.path("layout")).unwrap();
+    copy(&root().join("fixtures/keys"), &place.path("keys")).unwrap();
     place
 }
 

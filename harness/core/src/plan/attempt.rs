@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::cell::{Cell, CellSubject, Plan};
+use super::cell::Plan;
 use super::targets::{label, speak_to};
 use super::trial::Trial;
 use crate::attempt::{ATTEMPT_LABEL, AttemptProbe, AttemptReach, Effect, Hostile, Want};
@@ -47,13 +47,7 @@ pub(super) fn plan_attempts(
                 Ok(probe) => {
                     plan.single(index, Probe::Attempt(Box::new(probe)), &tenant.name, &name);
                 }
-                Err(why) => plan.cells.push(Cell {
-                    trial: index,
-                    row: tenant.name.clone(),
-                    column: name,
-                    probe: usize::MAX,
-                    subject: CellSubject::Missing { why: why.clone() },
-                }),
+                Err(why) => plan.missing(index, &tenant.name, &name, why.clone()),
             }
         }
     }

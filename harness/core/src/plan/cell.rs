@@ -117,6 +117,17 @@ impl Plan {
         }
     }
 
+    /// A cell for what could not be asked: a matrix that loses it would be green for it.
+    pub(super) fn missing(&mut self, trial: usize, row: &str, column: &str, why: String) {
+        self.cells.push(Cell {
+            trial,
+            row: row.to_string(),
+            column: column.to_string(),
+            probe: usize::MAX,
+            subject: CellSubject::Missing { why },
+        });
+    }
+
     /// A cell whose probe says all.
     pub(super) fn single(&mut self, trial: usize, probe: Probe, row: &str, column: &str) {
         let index = self.batch.probes.len();

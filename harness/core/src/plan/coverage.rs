@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::cell::{Cell, CellSubject, Plan};
+use super::cell::Plan;
 use super::reach::Asked;
 use super::trial::Trial;
 use crate::contract::{Contract, Endpoint, Tenant};
@@ -41,13 +41,7 @@ pub(super) fn plan_missing(
             for by in question.by.iter().filter(|by| !has_way(**by, *port, &pods, inventory)) {
                 let by = by.word();
                 let why = format!("nothing stands behind `{name}` {port} by {by}");
-                plan.cells.push(Cell {
-                    trial: index,
-                    row: tenant.name.clone(),
-                    column: name.to_string(),
-                    probe: usize::MAX,
-                    subject: CellSubject::Missing { why },
-                });
+                plan.missing(index, &tenant.name, name, why);
             }
         }
     }
@@ -79,13 +73,7 @@ pub(super) fn plan_unasked_nodes(
                 "no pod of {} asked one of {} from {place}, and none stood in for it there",
                 tenant.name, other.name
             );
-            plan.cells.push(Cell {
-                trial: index,
-                row: tenant.name.clone(),
-                column: other.name.clone(),
-                probe: usize::MAX,
-                subject: CellSubject::Missing { why },
-            });
+            plan.missing(index, &tenant.name, &other.name, why);
         }
     }
 }
@@ -102,6 +90,11 @@ pub(super) fn plan_unasked_doors(
     let (Some(tenant), Some(other)) = (trial.tenant(contract), trial.other(contract)) else {
         return;
     };
+    let doors: Vec<&str> =
+        question.by.iter().filter(|by| by.is_door()).map(|by| by.word()).collect();
+    if doors.is_empty() {
+        return;
+    }
     let stands = |one: &Tenant| inventory.workloads(&one.namespaces).next().is_some();
     let mut targets = inventory.workloads(&other.namespaces);
     if !stands(tenant) || !targets.any(|pod| !pod.host_network && door_port(pod).is_some()) {
@@ -115,18 +108,10 @@ pub(super) fn plan_unasked_doors(
             _ => None,
         })
         .collect();
-    let doors = question.by.iter().filter(|by| by.is_door());
-    let unasked: Vec<&str> =
-        doors.map(|by| by.word()).filter(|word| !asked_by.contains(word)).collect();
+    let unasked: Vec<&str> = doors.into_iter().filter(|word| !asked_by.contains(word)).collect();
     for by in unasked {
         let why = format!("no pod of {} asked one of {} by {by}", tenant.name, other.name);
-        plan.cells.push(Cell {
-            trial: index,
-            row: tenant.name.clone(),
-            column: other.name.clone(),
-            probe: usize::MAX,
-            subject: CellSubject::Missing { why },
-        });
+        plan.missing(index, &tenant.name, &other.name, why);
     }
 }
 

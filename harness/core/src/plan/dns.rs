@@ -1,6 +1,6 @@
 //! Planning what a tenant asks the cluster's name server.
 
-use super::cell::{Cell, CellSubject, Plan};
+use super::cell::Plan;
 use super::trial::Trial;
 use crate::contract::{Contract, Tenant};
 use crate::inventory::{Inventory, PodName};
@@ -36,13 +36,7 @@ pub(super) fn plan_dns(
             let probe = DnsProbe { from, ask: question.ask, names };
             plan.single(index, Probe::Dns(probe), &tenant.name, &column);
         }
-        _ => plan.cells.push(Cell {
-            trial: index,
-            row: tenant.name.clone(),
-            column,
-            probe: usize::MAX,
-            subject: CellSubject::Missing { why: why.to_string() },
-        }),
+        _ => plan.missing(index, &tenant.name, &column, why.to_string()),
     }
 }
 
