@@ -86,7 +86,7 @@ impl Agent {
             },
             Ask::PaceEnd => Reply::PaceEnded { paces: self.paces.end() },
             Ask::Pace(_) => Reply::Failed { detail: "a pace needs a stream".to_owned() },
-            Ask::Reach(_) | Ask::Emit(_) | Ask::Http(_) | Ask::Dns(_) => {
+            Ask::Reach(_) | Ask::Emit(_) | Ask::Load(_) | Ask::Http(_) | Ask::Dns(_) => {
                 match self.probes.acquire().await {
                     Ok(_turn) => self.probe(question).await,
                     Err(error) => Reply::Failed { detail: error.to_string() },
@@ -101,6 +101,9 @@ impl Agent {
             Ask::Reach(request) => Reply::Reach(reach::reach(&self.resolver, &request).await),
             Ask::Emit(request) => {
                 Reply::Emit(otlp::emit(&self.resolver, &request, environment).await)
+            }
+            Ask::Load(request) => {
+                Reply::Load(otlp::load(&self.resolver, &request, environment).await)
             }
             Ask::Http(request) => Reply::Http(http::ask(&self.resolver, &request).await),
             Ask::Dns(request) => dns::ask(&request).await,

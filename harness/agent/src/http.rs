@@ -128,15 +128,40 @@ pub async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Ans
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let _driver = Driver(tokio::spawn(async move {
-        // Its error is the sender's error as well, where it is reported.
-        drop(connection.await);
-    }));
-    let response = sender.send_request(request).await?;
-    let status = response.status().as_u16();
-    let body = read_body(response).await?;
-    Ok(Answer { status, body })
+    Kept::new(stream).await?.exchange(request).await
+}
+
+/// A connection for requests one after the other.
+pub struct Kept {
+    sender: http1::SendRequest<Full<Bytes>>,
+    _driver: Driver,
+}
+
+impl Kept {
+    /// Speaks HTTP/1.1 over a connection that stands.
+    pub async fn new<S>(stream: S) -> Result<Self, hyper::Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let _driver = Driver(tokio::spawn(async move {
+            // Its error is the sender's error as well, where it is reported.
+            drop(connection.await);
+        }));
+        Ok(Self { sender, _driver })
+    }
+
+    /// Sends one request and reads the answer.
+    pub async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, hyper::Error> {
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        let body = read_body(response).await?;
+        Ok(Answer { status, body })
+    }
 }
 
 async fn read_body(mut response: Response<Incoming>) -> Result<Vec<u8>, hyper::Error> {

@@ -47,6 +47,8 @@ pub enum Ask {
     /// environment (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`,
     /// `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`).
     Emit(EmitRequest),
+    /// Send many telemetry items in the same way.
+    Load(LoadRequest),
     /// One plain HTTP request.
     Http(HttpRequest),
     /// Many probes of a few targets at a steady rate, until they are ended or their time is up.
@@ -283,6 +285,43 @@ pub struct EmitReply {
     pub detail: String,
 }
 
+/// Many telemetry items to send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadRequest {
+    /// As whom, where to and how. The marker is the name of the sender: log records are
+    /// `MARKER_000017`, points are those of a gauge of that name, and all have it as the attribute
+    /// `sender`. The time-out is that of the whole load.
+    pub emit: EmitRequest,
+    /// How many.
+    pub items: u32,
+    /// How many go in one request.
+    pub per_request: u32,
+    /// Connections, each of which sends one request after the other; 16 at most.
+    pub at_once: u16,
+    /// Not before this instant, in microseconds since the Unix epoch: so that all senders begin
+    /// together.
+    pub starts_at_us: u64,
+}
+
+/// Answer to [`Ask::Load`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadReply {
+    /// Items that were put on the way and answered for, with yes or no, within the time.
+    pub sent: u64,
+    /// Items that the collector took, some after another try.
+    pub accepted: u64,
+    /// Requests.
+    pub requests: u64,
+    /// How the connection went, of the first request that was not taken.
+    pub outcome: Outcome,
+    /// What it was told, in one line; empty where all were taken.
+    pub detail: String,
+    /// When the first request was sent, in microseconds since the Unix epoch.
+    pub first_us: u64,
+    /// When the last one was answered.
+    pub last_us: u64,
+}
+
 /// Probes at a steady rate. A probe that is not answered holds up no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaceRequest {
@@ -416,6 +455,8 @@ pub enum Reply {
     Environment(BTreeMap<String, String>),
     /// To [`Ask::Emit`].
     Emit(EmitReply),
+    /// To [`Ask::Load`].
+    Load(LoadReply),
     /// To [`Ask::Http`].
     Http(HttpReply),
     /// To [`Ask::Dns`].

@@ -9,6 +9,7 @@ mod args;
 mod bundle;
 mod commands;
 mod failure;
+mod leaks;
 mod machine;
 mod mutation;
 mod offline;

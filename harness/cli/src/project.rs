@@ -73,6 +73,10 @@ pub fn project(arguments: &LayoutArgs) -> Result<Project, Failure> {
     Ok(project)
 }
 
+/// A cluster that has no key service opens nothing that is sealed to one.
+const NO_AGE_RECIPIENT: &str = "it is encrypted for no age recipient, and what a key service \
+     opens is judged by `partywall check` alone";
+
 /// A tenant's secrets that nobody sealed are refused before anything is made of the layout: a
 /// push would find it too late.
 fn must_be_sealed(project: &Project) -> Result<(), Failure> {
@@ -81,7 +85,7 @@ fn must_be_sealed(project: &Project) -> Result<(), Failure> {
             let text = project.layout.files.get(file).map_or("", String::as_str);
             let problem = match recipients(file, text) {
                 _ if !is_sealed(text) => "it has no `sops` block: it is not encrypted".to_string(),
-                Ok(found) if found.is_empty() => "it is encrypted for no recipient".to_string(),
+                Ok(found) if found.is_empty() => NO_AGE_RECIPIENT.to_string(),
                 Ok(_) => continue,
                 Err(error) => error.to_string(),
             };

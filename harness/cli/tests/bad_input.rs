@@ -100,7 +100,7 @@ fn a_contract_without_recipients() {
 #[case::plain("stringData:\n  password: hunter2\n", "it has no `sops` block: it is not encrypted")]
 #[case::for_nobody(
     "a: x\nsops:\n  age: []\n  lastmodified: 2026-01-01T00:00:00Z\n  mac: x\n  version: 3.12.1\n",
-    "it is encrypted for no recipient"
+    "it is encrypted for no age recipient"
 )]
 fn a_secrets_file_that_is_not_sealed(#[case] text: &str, #[case] problem: &str) {
     let place = changed("customers/customer-a/secrets.yaml", |_| text.to_string());

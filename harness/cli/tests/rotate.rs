@@ -72,6 +72,10 @@ fn a_person_rotates_a_key_from_plan_to_verify() {
     done.ends(0, &[]);
     assert!(done.stdout.contains("open with the new key"), "{done:#?}");
 
+    // What the commands say has no value either.
+    for said in [&plan, &dry, &early, &done] {
+        assert!(!said.stdout.contains("TEST-ONLY-8yZv") && !said.stderr.contains("TEST-ONLY-8yZv"));
+    }
     let private = fs::read_to_string(&key).unwrap();
     let private = private.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
     for (file, text) in tree(&place.path("layout")) {

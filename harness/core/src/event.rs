@@ -4,6 +4,7 @@
 //! event: a variant here, then the compiler names every report that must decide about it.
 
 mod exposure;
+mod load;
 mod mutation;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,9 @@ use crate::verdict::Verdict;
 
 pub use exposure::{
     Distribution, EdgeExposure, Experiment, ExposedState, Interval, KEPT, Moment, MomentKind,
+    VersionsSeen,
 };
+pub use load::{LoadCount, MARKER_VISIBLE};
 pub use mutation::{Fate, MutantResult};
 
 /// The version of this stream.
@@ -61,6 +64,8 @@ pub enum Event {
     MutantJudged(MutantResult),
     /// Something was measured: a benchmark's or a meter's numbers.
     Measured(Distribution),
+    /// The items of one sender were counted while all tenants sent.
+    LoadCounted(LoadCount),
     /// A trial was judged.
     TrialFinished {
         /// Its name.

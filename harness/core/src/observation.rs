@@ -1,12 +1,15 @@
 //! What was seen: typed, never a bare exit code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Identity;
+use crate::data_source::DataSource;
+use crate::probe::Signal;
 use crate::source::SourceLocation;
 
+pub use crate::load::{LoadObservation, LoadSight};
 pub use partywall_agent::protocol::Outcome;
 
 /// The answer to one probe.
@@ -19,8 +22,14 @@ pub enum Observation {
     Secret(SecretObservation),
     /// To a deliver probe.
     Deliver(DeliverObservation),
-    /// To an access probe.
+    /// To a load probe.
+    Load(LoadObservation),
+    /// To an access probe without an organisation.
     Access(AccessObservation),
+    /// To an access probe with two organisations.
+    Read(ReadObservation),
+    /// To a probe of data sources.
+    Sources(SourcesObservation),
     /// To a DNS probe.
     Dns(DnsObservation),
     /// To an attempt.
@@ -261,6 +270,65 @@ pub struct AccessObservation {
     /// HTTP status of the same request with an organisation: the control.
     pub control_status: Option<u16>,
     /// One line for a person.
+    pub detail: String,
+}
+
+/// The answer to an access probe with two organisations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadObservation {
+    /// HTTP status of the request with both.
+    pub status: Option<u16>,
+    /// What the store said, for a person.
+    pub detail: String,
+    /// Of each of them.
+    pub orgs: BTreeMap<String, ReadSight>,
+}
+
+/// What is seen of one organisation that is read together with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadSight {
+    /// Whether its own tenant's marker was found by who asked as this organisation alone, just
+    /// before and with the same request: the control.
+    pub alone: bool,
+    /// Whether the request with both shows that marker.
+    pub shown: bool,
+}
+
+/// The answer to a probe of data sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcesObservation {
+    /// The namespace in which Grafana's provisioning was read.
+    pub namespace: String,
+    /// Every data source that leads to one of the stores, whichever is asked about, and those of a
+    /// store's kind that lead elsewhere.
+    pub sources: Vec<SourceSeen>,
+    /// What may provision data sources and is not understood, and why.
+    #[serde(default)]
+    pub unread: Vec<String>,
+    /// Per organisation, whether its tenant's marker was found by who asked the store as this
+    /// organisation: the control.
+    pub markers: BTreeMap<String, bool>,
+}
+
+/// One data source, and what reading through it shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSeen {
+    /// As it is provisioned.
+    pub source: DataSource,
+    /// Where: `ConfigMap observability/grafana-datasources`, or a file and line.
+    pub place: String,
+    /// The line, where files tell.
+    #[serde(default)]
+    pub location: Option<SourceLocation>,
+    /// The store that it leads to by a name that is known; other names may lead there too.
+    #[serde(default)]
+    pub store: Option<Signal>,
+    /// HTTP status of a request with its own address and header, of those that lead to the store
+    /// that is asked about.
+    pub status: Option<u16>,
+    /// The organisations whose marker that request shows.
+    pub shown: BTreeSet<String>,
+    /// What the store said where it refused, for a person.
     pub detail: String,
 }
 

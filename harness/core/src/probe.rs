@@ -10,7 +10,16 @@ use crate::inventory::PodName;
 use crate::port::Port;
 
 pub use crate::forge::{Forge, Forged, Over};
+pub use crate::load::LoadProbe;
 pub use partywall_agent::protocol::{Signal, Speak};
+
+/// A signal as a scenario file writes it.
+pub const fn signal_word(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Log => "log",
+        Signal::Metric => "metric",
+    }
+}
 
 /// The kinds of question, for deciding what a backend can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,10 +31,14 @@ pub enum ProbeKind {
     Secret,
     /// In which organisations does this marker arrive?
     Deliver,
+    /// In which organisations does everything arrive while all tenants send?
+    Load,
     /// In what state is this object?
     Object,
     /// What does this API answer?
     Access,
+    /// What does a data source of Grafana show?
+    Sources,
     /// What does the cluster's name server let through and tell?
     Dns,
     /// What becomes of this hostile object?
@@ -42,8 +55,12 @@ pub enum Probe {
     Secret(SecretProbe),
     /// About a telemetry marker.
     Deliver(DeliverProbe),
+    /// About many items, sent while all tenants send.
+    Load(LoadProbe),
     /// About the telemetry stores' own door.
     Access(AccessProbe),
+    /// About the data sources of Grafana.
+    Sources(SourcesProbe),
     /// About the cluster's name server.
     Dns(DnsProbe),
     /// About a hostile object.
@@ -57,7 +74,9 @@ impl Probe {
             Self::Reach(_) => ProbeKind::Reach,
             Self::Secret(_) => ProbeKind::Secret,
             Self::Deliver(_) => ProbeKind::Deliver,
+            Self::Load(_) => ProbeKind::Load,
             Self::Access(_) => ProbeKind::Access,
+            Self::Sources(_) => ProbeKind::Sources,
             Self::Dns(_) => ProbeKind::Dns,
             Self::Attempt(_) => ProbeKind::Attempt,
         }
@@ -185,7 +204,7 @@ impl DeliverProbe {
 
     /// What is sent, for people: `log by grpc as other`, with the organisation that is claimed.
     pub fn words(&self) -> String {
-        let mut words = format!("{:?}", self.signal).to_lowercase();
+        let mut words = signal_word(self.signal).to_string();
         if let Some(over) = self.over {
             words.push_str(&format!(" by {}", over.word()));
         }
@@ -199,9 +218,32 @@ impl DeliverProbe {
     }
 }
 
-/// A request to a telemetry store without an organisation.
+/// A request to a telemetry store as somebody whom it must refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessProbe {
+    /// The store: logs or metrics.
+    pub store: Signal,
+    /// As whom it is asked.
+    #[serde(default)]
+    pub by: Asker,
+}
+
+/// As whom a telemetry store is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asker {
+    /// Without an organisation.
+    #[default]
+    Nobody,
+    /// As the first two organisations of the contract at once, `a|b`.
+    TwoOrganisations,
+}
+
+/// The data sources of Grafana by which a tenant's telemetry is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcesProbe {
+    /// Whose.
+    pub tenant: Tenant,
     /// The store: logs or metrics.
     pub store: Signal,
 }

@@ -42,6 +42,18 @@ pub enum ComponentState {
     InNode,
 }
 
+impl ComponentState {
+    /// For people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Outdated => "outdated",
+            Self::Missing => "missing",
+            Self::InNode => "in-node",
+        }
+    }
+}
+
 /// One row of a list.
 #[derive(Debug, Clone)]
 pub struct ComponentStatus {

@@ -45,7 +45,7 @@ pub use kind::{
     DownError, ErrorKind, Finding, Kind, KindError, Removed, Up, UpError, doctor, down, up,
 };
 pub use manifests::ManifestError;
-pub use observe::{LiveCluster, known, secrets_in_folder};
+pub use observe::{FoundInFolders, LiveCluster, known, secrets_in_folders};
 pub use progress::{Phase, PhaseTime, Progress, Quiet};
 pub use push::{
     KeyError, PushError, PushOptions, Pushed, PushedRepository, SecretExpectation,

@@ -20,6 +20,10 @@ pub const SESSION_LABEL: &str = "dev.partywall.session";
 const FORMAT: u32 = 1;
 /// Where a session is written down, in its folder.
 const FILE: &str = "session.json";
+/// Names the folders that commands wrote on it.
+const WRITTEN: &str = "written";
+/// So many of them are remembered.
+const WRITTEN_MAX: usize = 512;
 /// How long a living API server may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -269,6 +273,22 @@ impl Session {
         }
     }
 
+    /// Remember a folder that a command wrote, so that secret values are looked for in it too.
+    pub fn wrote(&self, folder: &Path) -> Result<(), SessionError> {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+        let mut folders = self.written();
+        folders.retain(|one| *one != folder);
+        folders.insert(0, folder);
+        let lines = folders.iter().take(WRITTEN_MAX).map(|one| format!("{}\n", one.display()));
+        self.write_private(WRITTEN, lines.collect::<String>().as_bytes())
+    }
+
+    /// The folders that commands wrote and that are still there, the last one first.
+    pub fn written(&self) -> Vec<PathBuf> {
+        let text = fs::read_to_string(self.file(WRITTEN)).unwrap_or_default();
+        text.lines().map(PathBuf::from).filter(|folder| folder.is_dir()).collect()
+    }
+
     /// Write a file of the session that nobody else may read.
     pub(crate) fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), SessionError> {
         let path = self.file(name);
@@ -379,6 +399,19 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&session.file("session.json")), 0o600);
         assert_eq!(mode(session.directory()), 0o700);
+    }
+
+    #[test]
+    fn folders_of_a_long_command_are_all_remembered() {
+        let state = tempfile::tempdir().unwrap();
+        let session = Session::begin(state.path(), "trial", 1, bundle()).unwrap();
+        let folders = tempfile::tempdir().unwrap();
+        for count in 0..100 {
+            let folder = folders.path().join(format!("{count}-mutant"));
+            fs::create_dir(&folder).unwrap();
+            session.wrote(&folder).unwrap();
+        }
+        assert_eq!(session.written().len(), 100);
     }
 
     #[test]

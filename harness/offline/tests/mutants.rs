@@ -39,7 +39,9 @@ enum Ask {
     Closed(&'static str, &'static str, Port),
     Org(&'static str),
     Tenancy(Signal),
+    Federates(Signal),
     Forged(Forge),
+    Lost(Signal),
     Secret(&'static str),
     Readable,
 }
@@ -55,7 +57,9 @@ fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
         }
         Ask::Org(name) => blame::org(layout, tenant(name)),
         Ask::Forged(forge) => blame::believed(layout, *forge),
+        Ask::Lost(signal) => blame::lost_under_load(layout, *signal),
         Ask::Tenancy(store) => blame::tenancy(layout, *store),
+        Ask::Federates(store) => blame::federation(layout, *store),
         Ask::Secret(name) => blame::secret(layout, tenant(name)),
         Ask::Readable => {
             let found = scan::readable_secrets(layout).into_iter().next();
@@ -94,6 +98,13 @@ fn answer(layout: &Layout, ask: &Ask) -> Option<Blame> {
 #[case("87-nameless-to-a-neighbour", Ask::Forged(Forge::Missing))]
 #[case("88-mimir-believes-any-value", Ask::Forged(Forge::TwoValues))]
 #[case("89-loki-shows-all", Ask::Forged(Forge::NamespaceAttribute))]
+#[case("90-loki-takes-little", Ask::Lost(Signal::Log))]
+#[case("91-mimir-takes-little", Ask::Lost(Signal::Metric))]
+#[case("92-queue-puts-together", Ask::Lost(Signal::Log))]
+#[case("93-queue-falls-back", Ask::Org("customer-a"))]
+#[case("95-loki-federates", Ask::Federates(Signal::Log))]
+#[case("96-mimir-federates", Ask::Federates(Signal::Metric))]
+#[case("99-mimir-grpc-opened", Ask::Open("customer-b", "observability", Port::tcp(9095)))]
 fn a_mutant_is_blamed_on_what_it_changed(#[case] name: &str, #[case] ask: Ask) {
     let mutant = Mutant::load(&mutants().join(name)).expect("the mutant is well formed");
     let (layout, changed) = mutated(&mutant);

@@ -1,13 +1,13 @@
 //! Rotated files, opened by us and by the real sops.
 
-use std::path::PathBuf;
+mod sops_support;
 
-use partywall_images::{Bundle, Workspace};
 use partywall_offline::sops::{
     Identities, open, recipients, with_new_data_key, with_recipient, with_value, without_recipient,
 };
 use partywall_tool::Tool;
 use rstest::rstest;
+use sops_support::sops;
 
 const OWNER: &str = include_str!("data/owner-TEST-ONLY.key");
 const OTHER: &str = include_str!("data/other-TEST-ONLY.key");
@@ -29,18 +29,6 @@ fn owner() -> String {
     keys(OWNER).recipients().remove(0)
 }
 
-/// The pinned program: where the environment says, or as it was built on this machine.
-fn sops() -> PathBuf {
-    if let Some(path) = std::env::var_os("PARTYWALL_SOPS") {
-        return path.into();
-    }
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let bundle = Bundle::open(Workspace::new(root)).expect("the lock file is well formed");
-    bundle.program("sops").unwrap_or_else(|error| {
-        panic!("{error}: run `partywall images build sops`, or set PARTYWALL_SOPS")
-    })
-}
-
 /// What sops says is in a file, MAC and all.
 fn sops_opens(text: &str, key: &str) -> Result<String, String> {
     let private = key.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap_or_default();
@@ -51,6 +39,12 @@ fn sops_opens(text: &str, key: &str) -> Result<String, String> {
         .stdin(text);
     let ran = tool.run().map(|output| output.stdout_text().into_owned());
     ran.map_err(|error| error.to_string())
+}
+
+/// The time of the last change, as the file has it.
+fn modified(text: &str) -> String {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("lastmodified: "));
+    line.expect("a sealed file says when it was changed").trim_matches('"').to_string()
 }
 
 #[rstest]
@@ -81,6 +75,10 @@ fn a_key_is_rotated_in_three_steps(#[case] name: &str) {
     let kept = sealed(&before);
     assert_eq!(kept, sealed(&both));
     assert!(sealed(&renewed).iter().all(|line| !kept.contains(line)), "a value kept its seal");
+    // As sops does: a new recipient is no change, and a new data key is one.
+    assert_eq!(modified(&before), modified(&both));
+    assert!(modified(&renewed) > modified(&before), "the time of the change is the old one");
+    assert_eq!(modified(&renewed), modified(&new_only));
     // The wrapped keys alone differ in length.
     let outside = |text: &str| text.lines().filter(|line| !line.starts_with("         ")).count();
     assert_eq!(outside(&before), outside(&new_only));
@@ -131,4 +129,17 @@ fn what_must_not_be_rotated_is_refused() {
     let several = data("two-documents.yaml");
     assert!(with_new_data_key("s.yaml", &several, &keys(OWNER)).is_err());
     assert_eq!(with_recipient("s.yaml", &text, &keys(OWNER), &owner()).unwrap(), text);
+}
+
+/// The MAC fits the time that stands in the file, and no other.
+#[test]
+fn the_time_of_the_change_is_part_of_what_is_authenticated() {
+    let text = data("types.yaml");
+    let renewed = with_new_data_key("s.yaml", &text, &keys(OWNER)).unwrap();
+    assert!(sops_opens(&renewed, OWNER).is_ok());
+    let back = renewed.replacen(&modified(&renewed), &modified(&text), 1);
+    assert!(sops_opens(&back, OWNER).is_err());
+    assert!(open("s.yaml", &back, &keys(OWNER)).is_err());
+    let strange = text.replacen("lastmodified", "\"lastmodified\"", 1);
+    assert!(with_new_data_key("s.yaml", &strange, &keys(OWNER)).is_ok());
 }

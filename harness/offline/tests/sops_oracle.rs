@@ -1,11 +1,11 @@
 //! What is said of a changed file, against what the pinned `sops` itself says of it.
 
-use std::path::PathBuf;
+mod sops_support;
 
-use partywall_images::{Bundle, Workspace};
 use partywall_offline::sops::{Identities, OpenError, flux_opens, open};
 use partywall_tool::Tool;
 use rstest::rstest;
+use sops_support::sops;
 
 const OWNER: &str = include_str!("data/owner-TEST-ONLY.key");
 
@@ -13,18 +13,6 @@ const OWNER: &str = include_str!("data/owner-TEST-ONLY.key");
 const FINE: i32 = 0;
 const TREE_NOT_DECRYPTED: i32 = 25;
 const MAC_MISMATCH: i32 = 51;
-
-/// The pinned program: where the environment says, or as it was built on this machine.
-fn sops() -> PathBuf {
-    if let Some(path) = std::env::var_os("PARTYWALL_SOPS") {
-        return path.into();
-    }
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let bundle = Bundle::open(Workspace::new(root)).expect("the lock file is well formed");
-    bundle.program("sops").unwrap_or_else(|error| {
-        panic!("{error}: run `partywall images build sops`, or set PARTYWALL_SOPS")
-    })
-}
 
 /// The text with every line that holds `what` changed by its own key; without it where there is
 /// nothing to put in its place.

@@ -208,7 +208,10 @@ impl<'a> Books<'a> {
             Event::DefectFound(_) => self.defects += 1,
             Event::NotJudged(_) => self.not_judged += 1,
             // Meters and mutants have no trials to add up.
-            Event::ExperimentFinished(_) | Event::MutantJudged(_) | Event::Measured(_) => {}
+            Event::ExperimentFinished(_)
+            | Event::MutantJudged(_)
+            | Event::Measured(_)
+            | Event::LoadCounted(_) => {}
             Event::RunFinished { .. } => self.finish = Some(event),
         }
         Ok(())

@@ -5,6 +5,7 @@ use partywall_core::event::{
 };
 
 use crate::console::ConsoleOptions;
+use crate::text::quantity;
 
 /// Every experiment as a table, then the numbers: a comment for a pull request.
 pub fn markdown(events: &[Event]) -> String {
@@ -12,7 +13,7 @@ pub fn markdown(events: &[Event]) -> String {
     let measured: Vec<&Distribution> = distributions(events).collect();
     if !measured.is_empty() {
         let mut lines = vec![
-            "| measured | under | n | p50 ms | p99 ms | max ms |".to_string(),
+            "| measured | under | n | p50 | p99 | max |".to_string(),
             "|---|---|---|---|---|---|".to_string(),
         ];
         lines.extend(measured.into_iter().map(|one| {
@@ -21,9 +22,9 @@ pub fn markdown(events: &[Event]) -> String {
                 cell(&one.name),
                 cell(&one.under),
                 one.count,
-                one.p50 / 1000,
-                one.p99 / 1000,
-                one.max / 1000
+                quantity(one.p50, &one.unit),
+                quantity(one.p99, &one.unit),
+                quantity(one.max, &one.unit)
             )
         }));
         blocks.push(lines.join("\n"));

@@ -23,6 +23,7 @@ fn edge(to: &str, forbidden: bool, reached: usize, open: (u64, u64)) -> EdgeExpo
             interval(open.1, 2000, ExposedState::Closed),
             interval(2000, 2200, ExposedState::Unknown),
         ],
+        versions: None,
     }
 }
 

@@ -152,7 +152,9 @@ pub(crate) fn clean_location(location: &SourceLocation) -> SourceLocation {
 /// An expectation as a person says it.
 pub(crate) fn expectation(expect: &str) -> String {
     match expect {
+        // As earlier versions wrote it: a run of theirs can be shown again.
         "ownorgonly" | "own-org-only" => "in its own organisation and in no other".to_string(),
+        "nootherorg" | "no-other-org" => "in no other organisation than its own".to_string(),
         "unauthorized" => "unauthorized (401)".to_string(),
         other => clean(other),
     }

@@ -17,13 +17,15 @@
 //! ignored       trials that the backend cannot judge {trial, reason}
 //! defects       name, summary, object, message, location {file, line}, behind
 //! not_judged    subject, reason, location {file, line}
+//! loads         what was counted while all tenants sent: tenant, org, what, sent, accepted, found,
+//!               misplaced {org: items}, sending_us, visible_us; left out where nothing was
 //! matrices      topic, rows, columns {group, name}, squares: for every row and column
 //!               {word, cells}, word null where nothing was asked
 //! ```
 
 use std::collections::BTreeMap;
 
-use partywall_core::event::{CellResult, Defect, Event, NotJudged};
+use partywall_core::event::{CellResult, Defect, Event, LoadCount, NotJudged};
 use partywall_core::source::SourceLocation;
 use partywall_core::verdict::{ProofLevel, Verdict};
 use serde::Serialize;
@@ -55,6 +57,8 @@ struct Report {
     ignored: Vec<Ignored>,
     defects: Vec<Defect>,
     not_judged: Vec<NotJudged>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    loads: Vec<LoadCount>,
     matrices: Vec<MatrixOf>,
 }
 
@@ -146,6 +150,7 @@ pub fn render(events: &[Event]) -> Result<String, ReportError> {
         ignored: view.ignored.iter().map(ignored).collect(),
         defects: view.defects.iter().map(|defect| clean_defect(defect)).collect(),
         not_judged: by_reason(&view).into_iter().flatten().collect(),
+        loads: view.loads.iter().map(|load| clean_load(load)).collect(),
         matrices: matrices(&view).iter().map(matrix).collect(),
     };
     text(&report)
@@ -156,6 +161,18 @@ pub(crate) fn text(value: &impl Serialize) -> Result<String, ReportError> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     Ok(text)
+}
+
+/// The names in it come from a contract and from a cluster.
+fn clean_load(load: &LoadCount) -> LoadCount {
+    let misplaced = load.misplaced.iter().map(|(org, count)| (clean(org), *count)).collect();
+    LoadCount {
+        tenant: clean(&load.tenant),
+        org: clean(&load.org),
+        what: clean(&load.what),
+        misplaced,
+        ..load.clone()
+    }
 }
 
 /// What all runs that were merged have in common.

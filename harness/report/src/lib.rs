@@ -43,6 +43,7 @@ mod error;
 mod failures;
 mod fold;
 mod layers;
+mod load;
 mod matrix;
 mod not_judged;
 mod outcome;

@@ -191,6 +191,17 @@ pub(crate) fn milliseconds(microseconds: u64) -> String {
     format!("{whole}.{} ms", tenths % 10)
 }
 
+/// A number with its unit, as events name units: `12.3 ms`, `1,204 1/s`, `3 probes`.
+pub(crate) fn quantity(number: u64, unit: &str) -> String {
+    match (unit, usize::try_from(number)) {
+        ("us", _) => milliseconds(number),
+        ("ms", _) => milliseconds(number.saturating_mul(1000)),
+        ("probes", Ok(number)) => counted(number, "probe"),
+        (_, Ok(number)) => format!("{} {}", thousands(number), clean(unit)),
+        (_, Err(_)) => format!("{number} {}", clean(unit)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use partywall_core::cluster::Backend;
 use partywall_core::event::{
-    Blame, CellResult, Defect, Distribution, Event, Experiment, MutantResult, NotJudged,
+    Blame, CellResult, Defect, Distribution, Event, Experiment, LoadCount, MutantResult, NotJudged,
 };
 use partywall_core::exit::Exit;
 use partywall_core::verdict::Verdict;
@@ -31,6 +31,8 @@ pub(crate) struct RunView<'a> {
     pub experiments: Vec<&'a Experiment>,
     pub mutants: Vec<&'a MutantResult>,
     pub measured: Vec<&'a Distribution>,
+    /// What was counted while all tenants sent.
+    pub loads: Vec<&'a LoadCount>,
     /// Every cell, also of trials that never ended.
     pub cells: Vec<&'a CellResult>,
     /// How the run ended; `None` where it did not.
@@ -129,6 +131,7 @@ impl<'a> RunView<'a> {
                 Event::ExperimentFinished(experiment) => view.experiments.push(experiment),
                 Event::MutantJudged(mutant) => view.mutants.push(mutant),
                 Event::Measured(distribution) => view.measured.push(distribution),
+                Event::LoadCounted(count) => view.loads.push(count),
                 Event::CellJudged(cell) => {
                     view.denied += usize::from(cell.expect == "denied");
                     cells.push(((view.starts.len(), cell.trial.as_str()), cell));

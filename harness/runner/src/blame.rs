@@ -5,7 +5,7 @@ use partywall_core::event::Blame;
 use partywall_core::inventory::{Pod, Role};
 use partywall_core::observation::Observation;
 use partywall_core::plan::{Cell, Trial};
-use partywall_core::probe::{Forged, Probe, ReachProbe};
+use partywall_core::probe::{Asker, Forged, Probe, ReachProbe};
 use partywall_core::scenario::Expect;
 use partywall_core::verdict::Verdict;
 
@@ -61,8 +61,27 @@ pub(crate) fn blame(
             let org = || partywall_offline::blame::org(&project.layout, &probe.tenant);
             forged.and_then(believed).or_else(org)
         }
+        Probe::Load(probe) => {
+            let org = || partywall_offline::blame::org(&project.layout, &probe.tenant);
+            let lost = || partywall_offline::blame::lost_under_load(&project.layout, probe.signal);
+            match facts.observations.get(cell.probe)? {
+                Observation::Load(seen) if seen.misplaced(&probe.tenant.org).is_empty() => {
+                    lost().or_else(org)
+                }
+                _ => org(),
+            }
+        }
         Probe::Secret(probe) => partywall_offline::blame::secret(&project.layout, &probe.tenant),
+        Probe::Access(probe) if probe.by == Asker::TwoOrganisations => {
+            partywall_offline::blame::federation(&project.layout, probe.store)
+        }
         Probe::Access(probe) => partywall_offline::blame::tenancy(&project.layout, probe.store),
+        Probe::Sources(probe) => match facts.observations.get(cell.probe)? {
+            Observation::Sources(seen) => {
+                partywall_offline::blame::sources(&project.layout, probe, seen)
+            }
+            _ => None,
+        },
         Probe::Attempt(_) => match facts.observations.get(cell.probe)? {
             Observation::Attempt(seen) => partywall_offline::rights::written(&project.layout, seen),
             _ => None,

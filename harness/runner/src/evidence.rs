@@ -3,7 +3,8 @@
 use partywall_core::event::Evidence;
 use partywall_core::observation::{
     AccessObservation, AttemptAnswer, AttemptControl, AttemptObservation, DeliverObservation,
-    Observation, OrgSight, Outcome, ReachObservation, ReceiptState,
+    LoadObservation, Observation, OrgSight, Outcome, ReachObservation, ReadObservation, ReadSight,
+    ReceiptState, SourcesObservation,
 };
 
 /// What an observation is evidence of; `None` where its verdict's reason says all.
@@ -11,7 +12,10 @@ pub(crate) fn evidence(observation: &Observation) -> Option<Evidence> {
     match observation {
         Observation::Reach(seen) => Some(of_reach(seen)),
         Observation::Deliver(seen) => Some(of_deliver(seen)),
+        Observation::Load(seen) => Some(of_load(seen)),
         Observation::Access(seen) => Some(of_access(seen)),
+        Observation::Read(seen) => Some(of_read(seen)),
+        Observation::Sources(seen) => Some(of_sources(seen)),
         _ => None,
     }
 }
@@ -38,6 +42,23 @@ fn of_deliver(seen: &DeliverObservation) -> Evidence {
     }
 }
 
+fn of_load(seen: &LoadObservation) -> Evidence {
+    let found = seen.orgs.iter().filter(|(_, sight)| sight.found > 0);
+    let found: Vec<String> =
+        found.map(|(org, sight)| format!("{} found in {org}", sight.found)).collect();
+    let found = if found.is_empty() { "none found".to_string() } else { found.join(", ") };
+    let fences = seen.orgs.iter().filter(|(_, sight)| sight.fence);
+    let fences: Vec<&str> = fences.map(|(org, _)| org.as_str()).collect();
+    let fences = if fences.is_empty() { "no organisation".to_string() } else { fences.join(", ") };
+    let together =
+        seen.together_us.map(|us| format!("; all tenants sent together for {} ms", us / 1000));
+    Evidence {
+        outcome: format!("{} sent, {} accepted, {found}", seen.sent, seen.accepted),
+        receipt: format!("fence in {fences}{}", together.unwrap_or_default()),
+        elapsed_us: seen.visible_us,
+    }
+}
+
 fn of_access(seen: &AccessObservation) -> Evidence {
     let status = |status: Option<u16>| {
         status.map_or_else(|| "no answer".to_string(), |status| format!("HTTP {status}"))
@@ -47,6 +68,38 @@ fn of_access(seen: &AccessObservation) -> Evidence {
         receipt: format!("{} with an organisation", status(seen.control_status)),
         elapsed_us: None,
     }
+}
+
+fn of_read(seen: &ReadObservation) -> Evidence {
+    let those = |is_it: fn(&ReadSight) -> bool| {
+        names(seen.orgs.iter().filter(|(_, sight)| is_it(sight)).map(|(org, _)| org.as_str()))
+    };
+    let status = seen.status.map_or_else(|| "no answer".to_string(), |one| format!("HTTP {one}"));
+    Evidence {
+        outcome: format!("{status}, shows {}", those(|sight| sight.shown)),
+        receipt: format!("asked alone, shown {}", those(|sight| sight.alone)),
+        elapsed_us: None,
+    }
+}
+
+fn of_sources(seen: &SourcesObservation) -> Evidence {
+    // Those of the other store are not read.
+    let shown = seen.sources.iter().filter(|one| one.status.is_some()).map(|one| {
+        let shown = names(one.shown.iter().map(String::as_str));
+        format!("`{}` shows {shown}", one.source.name)
+    });
+    let there = seen.markers.iter().filter(|(_, is_there)| **is_there);
+    let shown: Vec<String> = shown.collect();
+    Evidence {
+        outcome: if shown.is_empty() { "no data source".to_string() } else { shown.join(", ") },
+        receipt: format!("markers in {}", names(there.map(|(org, _)| org.as_str()))),
+        elapsed_us: None,
+    }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "no organisation".to_string() } else { names.join(", ") }
 }
 
 fn receipt_words(receipt: &ReceiptState) -> String {

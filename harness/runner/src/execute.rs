@@ -15,7 +15,7 @@ use partywall_core::verdict::Verdict;
 use crate::flows::denied_flows;
 use crate::judge::{Judged, events_of, is_leak};
 use crate::load::Project;
-use crate::measured::measured;
+use crate::measured::{counted, measured};
 
 /// Bounds of the parts of a run.
 const PREPARE: Deadline = Deadline(Duration::from_secs(180));
@@ -148,7 +148,11 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     let exit = if is_sound { exit } else { exit.and(Exit::Violated) };
     let exit = if run.not_judged.is_empty() { exit } else { exit.and(Exit::Undetermined) };
     if cluster.backend() != Backend::Offline {
-        events.extend(measured(cluster.backend(), &observations, asked).map(Event::Measured));
+        events.extend(
+            measured(cluster.backend(), &plan.batch.probes, &observations, asked)
+                .map(Event::Measured),
+        );
+        events.extend(counted(&plan.batch.probes, &observations).map(Event::LoadCounted));
     }
     events.push(finished(&facts, exit, started.elapsed()));
     let coverage = node_coverage(&plan, &judged, &inventory);

@@ -74,7 +74,8 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         Some(Probe::Deliver(deliver)) => {
             (None, format!("org {}, {}", deliver.tenant.org, deliver.words()))
         }
-        Some(Probe::Access(_) | Probe::Attempt(_) | Probe::Dns(_)) | None => {
+        Some(Probe::Load(load)) => (None, format!("org {}, {}", load.tenant.org, load.words())),
+        Some(Probe::Access(_) | Probe::Sources(_) | Probe::Attempt(_) | Probe::Dns(_)) | None => {
             (None, cell.column.clone())
         }
     };
@@ -85,7 +86,7 @@ fn cell_result(facts: &Judged<'_>, trial: &Trial, cell: &Cell, verdict: &Verdict
         square: square(facts, cell),
         from,
         to,
-        expect: format!("{:?}", trial.scenario.expect).to_lowercase(),
+        expect: trial.scenario.expect.word().to_string(),
         controls: controls(facts, cell),
         evidence: facts.observations.get(cell.probe).and_then(evidence),
         verdict: verdict.clone(),

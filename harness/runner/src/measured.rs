@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use partywall_core::cluster::Backend;
-use partywall_core::event::Distribution;
+use partywall_core::event::{Distribution, LoadCount, MARKER_VISIBLE};
 use partywall_core::observation::{Observation, Outcome};
+use partywall_core::probe::Probe;
 use partywall_core::statistics::percentiles;
 
 /// How many probes a second were asked and accounted for, and how long answers took.
 pub(crate) fn measured(
     backend: Backend,
+    probes: &[Probe],
     observations: &[Observation],
     asked: Duration,
 ) -> impl Iterator<Item = Distribution> {
@@ -25,7 +27,40 @@ pub(crate) fn measured(
     let answers: Vec<u64> = observations.iter().filter_map(answer).collect();
     let rate = of("probes asked, receipts and waiting for denies included", "1/s", &[rate]);
     let answers = of("answer of a target that was reached", "us", &answers);
-    [rate, answers].into_iter().flatten()
+    let visible: Vec<u64> = probes.iter().zip(observations).filter_map(visible).collect();
+    let visible = of(MARKER_VISIBLE, "us", &visible);
+    [rate, answers, visible].into_iter().flatten()
+}
+
+/// What became of the items of every sender while all tenants sent.
+pub(crate) fn counted<'a>(
+    probes: &'a [Probe],
+    observations: &'a [Observation],
+) -> impl Iterator<Item = LoadCount> + 'a {
+    probes.iter().zip(observations).filter_map(|pair| match pair {
+        (Probe::Load(probe), Observation::Load(seen)) => Some(LoadCount {
+            tenant: probe.tenant.name.clone(),
+            org: probe.tenant.org.clone(),
+            what: probe.words(),
+            sent: seen.sent,
+            accepted: seen.accepted,
+            found: seen.found_in(&probe.tenant.org),
+            misplaced: seen.misplaced(&probe.tenant.org),
+            sending_us: seen.sending_us,
+            visible_us: seen.visible_us,
+        }),
+        _ => None,
+    })
+}
+
+/// Of markers that are the tenant's own: what is forged may be nowhere.
+fn visible(pair: (&Probe, &Observation)) -> Option<u64> {
+    match pair {
+        (Probe::Deliver(probe), Observation::Deliver(seen)) if probe.forged.is_none() => {
+            seen.visible_us
+        }
+        _ => None,
+    }
 }
 
 fn answer(observation: &Observation) -> Option<u64> {
@@ -56,7 +91,7 @@ mod tests {
             seen(Outcome::Dropped, 400_000),
         ];
         let found: Vec<Distribution> =
-            measured(Backend::Kind, &observations, Duration::from_millis(500)).collect();
+            measured(Backend::Kind, &[], &observations, Duration::from_millis(500)).collect();
         let numbers: Vec<(&str, usize, u64, u64)> =
             found.iter().map(|one| (one.unit.as_str(), one.count, one.p50, one.max)).collect();
         assert_eq!(numbers, [("1/s", 1, 6, 6), ("us", 2, 10, 30)]);

@@ -21,14 +21,36 @@ pub(super) async fn export<E: Export>(
     headers: &[(String, String)],
     message: E,
 ) -> Result<(E::Answer, String), Ending> {
-    let body = message.encode_to_vec();
-    let answer = if headers.iter().any(|(name, _)| has_capitals(name)) {
-        to_the_letter(stream, place, headers, &body).await?
-    } else {
-        let request = build(place, headers, body)?;
-        let answered = http::exchange(stream, request).await;
-        answered.map_err(|error| not_accepted(&error.to_string()))?
-    };
+    if headers.iter().any(|(name, _)| has_capitals(name)) {
+        let body = message.encode_to_vec();
+        return taken::<E>(&to_the_letter(stream, place, headers, &body).await?);
+    }
+    Open::new(stream).await?.export(place, headers, message).await
+}
+
+/// A connection that is kept.
+pub(super) struct Open(http::Kept);
+
+impl Open {
+    pub(super) async fn new(stream: TcpStream) -> Result<Self, Ending> {
+        let kept = http::Kept::new(stream).await;
+        kept.map(Self).map_err(|error| not_accepted(&error.to_string()))
+    }
+
+    pub(super) async fn export<E: Export>(
+        &mut self,
+        place: &Place,
+        headers: &[(String, String)],
+        message: E,
+    ) -> Result<(E::Answer, String), Ending> {
+        let request = build(place, headers, message.encode_to_vec())?;
+        let answered = self.0.exchange(request).await;
+        taken::<E>(&answered.map_err(|error| not_accepted(&error.to_string()))?)
+    }
+}
+
+/// What a collector's answer says.
+fn taken<E: Export>(answer: &Answer) -> Result<(E::Answer, String), Ending> {
     if !(200..300).contains(&answer.status) {
         let detail = format!("HTTP {}: {}", answer.status, first_words(&answer.body));
         return Err(not_accepted(&detail));

@@ -111,6 +111,7 @@ impl Shared {
             | Ask::PaceEnd
             | Ask::Reach(_)
             | Ask::Emit(_)
+            | Ask::Load(_)
             | Ask::Http(_)
             | Ask::Dns(_) => {
                 Reply::Failed { detail: "the server answers no such question".to_owned() }

@@ -15,8 +15,8 @@ use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use partywall_agent::otlp::emit;
-use partywall_agent::protocol::{EmitReply, EmitRequest, Outcome, Signal};
+use partywall_agent::otlp::{emit, load};
+use partywall_agent::protocol::{EmitReply, EmitRequest, LoadReply, LoadRequest, Outcome, Signal};
 use partywall_agent::resolve::Resolver;
 use prost::Message;
 use tokio::net::TcpListener;
@@ -247,4 +247,90 @@ async fn a_collector_that_is_not_there_is_told_by_the_outcome() {
     let reply = send(Signal::Log, port, "grpc").await;
     assert!(!reply.accepted);
     assert_eq!(reply.outcome, Outcome::Refused, "{}", reply.detail);
+}
+
+async fn send_many(signal: Signal, port: u16, protocol: &str) -> LoadReply {
+    let emit = EmitRequest {
+        signal,
+        marker: "sender_1".to_owned(),
+        headers: None,
+        endpoint: None,
+        organisation: None,
+        attributes: BTreeMap::new(),
+        timeout_ms: PATIENT_MS,
+    };
+    let request = LoadRequest { emit, items: 25, per_request: 10, at_once: 2, starts_at_us: 0 };
+    let environment = BTreeMap::from([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}")),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.to_owned()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "X-Scope-OrgID=customer%2Da".to_owned()),
+    ]);
+    let resolver = Resolver::with_servers(&[], &[], 1);
+    load(&resolver, &request, |name| environment.get(name).cloned()).await
+}
+
+#[tokio::test]
+async fn every_log_of_a_load_is_sent_once_and_by_its_own_time() {
+    for (protocol, prefix) in [("grpc", 5), ("http/protobuf", 0)] {
+        let (port, seen) = collector(Mood::Takes).await;
+        let reply = send_many(Signal::Log, port, protocol).await;
+        let told = (reply.sent, reply.accepted, reply.requests, reply.outcome);
+        assert_eq!(told, (25, 25, 3, Outcome::Reached), "{protocol}: {}", reply.detail);
+        assert!(reply.first_us > 0 && reply.last_us >= reply.first_us);
+        let sent = seen.lock().expect("no panic before").clone();
+        assert!(sent.iter().all(|one| one.headers["x-scope-orgid"] == "customer-a"));
+        let mut bodies = std::collections::BTreeSet::new();
+        let mut times = std::collections::BTreeSet::new();
+        for one in &sent {
+            let message = ExportLogsServiceRequest::decode(&one.body[prefix..]).expect("OTLP");
+            for record in &message.resource_logs[0].scope_logs[0].log_records {
+                assert!(format!("{:?}", record.attributes).contains("sender_1"));
+                bodies.insert(format!("{:?}", record.body));
+                times.insert(record.time_unix_nano);
+            }
+        }
+        assert_eq!((bodies.len(), times.len()), (25, 25), "{protocol}");
+        assert!(bodies.iter().any(|body| body.contains("sender_1_000024")));
+    }
+}
+
+#[tokio::test]
+async fn points_of_a_load_are_in_order_within_their_series() {
+    let (port, seen) = collector(Mood::Takes).await;
+    let reply = send_many(Signal::Metric, port, "grpc").await;
+    assert_eq!((reply.sent, reply.accepted), (25, 25), "{}", reply.detail);
+    let mut series = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    for one in seen.lock().expect("no panic before").iter() {
+        let message = ExportMetricsServiceRequest::decode(&one.body[5..]).expect("OTLP");
+        let metric = &message.resource_metrics[0].scope_metrics[0].metrics[0];
+        assert_eq!(metric.name, "sender_1");
+        let Some(opentelemetry_proto::tonic::metrics::v1::metric::Data::Gauge(gauge)) =
+            &metric.data
+        else {
+            panic!("a gauge");
+        };
+        for point in &gauge.data_points {
+            let name = format!("{:?}", point.attributes);
+            series.entry(name).or_default().push(point.time_unix_nano / 1_000_000);
+        }
+    }
+    assert_eq!(series.len(), 3, "one for each request");
+    assert!(series.values().all(|times| times.windows(2).all(|pair| pair[0] < pair[1])));
+    assert_eq!(series.values().map(Vec::len).sum::<usize>(), 25);
+}
+
+#[tokio::test]
+async fn a_load_that_is_refused_is_tried_again_and_told() {
+    for (mood, tries, accepted, expected) in
+        [(Mood::Rejects, 3, 22, "1 rejected: too old"), (Mood::Unauthenticated, 9, 0, "no org id")]
+    {
+        for protocol in ["grpc", "http/protobuf"] {
+            let (port, seen) = collector(mood).await;
+            let reply = send_many(Signal::Log, port, protocol).await;
+            assert_eq!((reply.sent, reply.accepted), (25, accepted), "{protocol}");
+            assert!(reply.detail.contains(expected), "{protocol}: {}", reply.detail);
+            let requests = seen.lock().expect("no panic before").len();
+            assert_eq!(requests, tries, "{protocol}: what is rejected for good is sent once");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::run::block_on;
 use super::test::load_session;
 use crate::args::Diagnose;
 use crate::failure::Failure;
-use crate::print;
+use crate::{leaks, print};
 
 /// Run `partywall diagnose`.
 pub fn diagnose(arguments: &Diagnose) -> Result<Exit, Failure> {
@@ -15,6 +15,7 @@ pub fn diagnose(arguments: &Diagnose) -> Result<Exit, Failure> {
         let collected = partywall_live::diagnose(&session, &arguments.out).await;
         collected.map_err(Failure::environment)
     })?;
+    leaks::wrote(&arguments.name.session, &arguments.out)?;
     for file in &files {
         print::note(&file.display().to_string());
     }

@@ -2,7 +2,7 @@
 
 use partywall_core::Exit;
 use partywall_core::contract::Tenant;
-use partywall_core::probe::Signal;
+use partywall_core::probe::{Signal, signal_word};
 use partywall_core::source::SourceLocation;
 use partywall_offline::cluster::{Explained, OfflineCluster, Surroundings};
 use partywall_offline::secret::explain_secret;
@@ -130,7 +130,7 @@ fn of_signal(
         verdict = format!("not judged: {}", unknown.subject);
         lines.push(line(opened, unknown.location, unknown.reason));
     }
-    let signal = format!("{signal:?}s").to_lowercase();
+    let signal = format!("{}s", signal_word(signal));
     let title = "the way, as if every policy let it through".to_string();
     Explanation {
         question: format!("{signal} of {} (organisation {})", tenant.name, tenant.org),

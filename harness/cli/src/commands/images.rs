@@ -52,7 +52,7 @@ fn list() -> Result<Exit, Failure> {
             "{:<24} {:<14} {:<10} {mib:>5} MiB  {images}",
             row.name,
             row.version,
-            format!("{:?}", row.state).to_lowercase()
+            row.state.word()
         )
     });
     print::result(&lines.collect::<Vec<_>>().join("\n"));

@@ -1,7 +1,7 @@
 //! `partywall mutants`: every claim can go red, shown on the live cluster through Git.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use partywall_core::Exit;
 use partywall_core::cluster::Backend;
@@ -18,7 +18,7 @@ use crate::args::Mutants;
 use crate::failure::Failure;
 use crate::mutation::Home;
 use crate::project::{scenarios, selected_trials};
-use crate::{paths, print, reports};
+use crate::{leaks, paths, print, reports};
 
 /// The folder of mutants.
 pub const MUTANTS: &str = "fixtures/mutants";
@@ -55,9 +55,14 @@ pub fn mutants(arguments: &Mutants) -> Result<Exit, Failure> {
         }
         Ok(survivors)
     })?;
+    let folders: Vec<PathBuf> =
+        selected.iter().map(|mutant| arguments.reports.join(&mutant.name)).collect();
+    let contract = load_project(&base)?.contract;
+    let own = leaks::clean(&arguments.name.session, &contract, &folders)?;
     let killed = selected.len() - survivors;
     print::result(&format!("{killed} of {} mutants killed", selected.len()));
-    Ok(if survivors == 0 { Exit::Holds } else { Exit::Violated })
+    let exit = if survivors == 0 { Exit::Holds } else { Exit::Violated };
+    Ok(exit.and(own))
 }
 
 /// Those that this session is asked about; the others are named with the reason.

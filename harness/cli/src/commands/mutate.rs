@@ -17,7 +17,7 @@ use crate::args::{LiveMutants, Mutate, MutateFormat};
 use crate::failure::Failure;
 use crate::offline::{BACKEND, Opened, folder, open_at, rendering};
 use crate::project::{scenarios, selected_trials};
-use crate::{paths, print, reports};
+use crate::{leaks, paths, print, reports};
 
 /// Progress is told every so many mutants.
 const TOLD_EVERY: usize = 25;
@@ -61,9 +61,14 @@ pub fn mutate(arguments: &Mutate) -> Result<Exit, Failure> {
         // What is known so far is kept, should the cluster's part not come to its end.
         reports::write(&arguments.reports, &with_mutants(run, &results))?;
         let cluster = Live { arguments, base: &directory, which: live, scenarios: &scenarios };
-        exit = put_to_cluster(&cluster, &mutants, &mut results)?;
+        let put = put_to_cluster(&cluster, &mutants, &mut results);
+        if put.is_err() {
+            // Also what a run that was cut off wrote is searched; why it was comes first.
+            let _clean = clean(arguments, &opened);
+        }
+        exit = put?;
     }
-    conclude(arguments, run, &results).map(|concluded| exit.and(concluded))
+    conclude(arguments, &opened, run, &results).map(|concluded| exit.and(concluded))
 }
 
 /// The mutants that are asked for.
@@ -133,7 +138,21 @@ fn live(arguments: &Mutate) -> Result<LiveMutants, Failure> {
     }
 }
 
-fn conclude(arguments: &Mutate, run: &[Event], results: &[MutantResult]) -> Result<Exit, Failure> {
+/// Whether the reports are free of the session's secret values, where there is one.
+fn clean(arguments: &Mutate, opened: &Opened) -> Result<Exit, Failure> {
+    let session = &arguments.name.session;
+    if !Session::exists(&paths::state(), session) {
+        return Ok(Exit::Holds);
+    }
+    leaks::clean(session, &opened.files.project.contract, std::slice::from_ref(&arguments.reports))
+}
+
+fn conclude(
+    arguments: &Mutate,
+    opened: &Opened,
+    run: &[Event],
+    results: &[MutantResult],
+) -> Result<Exit, Failure> {
     let events = with_mutants(run, results);
     reports::write(&arguments.reports, &events)?;
     let text = match arguments.format {
@@ -143,7 +162,7 @@ fn conclude(arguments: &Mutate, run: &[Event], results: &[MutantResult]) -> Resu
     };
     print::result(&text);
     print::note(&format!("reports: {}", arguments.reports.display()));
-    Ok(Score::of(&events).exit())
+    Ok(Score::of(&events).exit().and(clean(arguments, opened)?))
 }
 
 /// The trials' topics: `isolation` of `isolation/other-tenants`.

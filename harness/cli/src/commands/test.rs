@@ -4,7 +4,7 @@ use partywall_core::Exit;
 use partywall_core::cluster::Backend;
 use partywall_core::event::Event;
 use partywall_core::plan::Trial;
-use partywall_live::{LiveCluster, Session, secrets_in_folder};
+use partywall_live::{LiveCluster, Session};
 use partywall_runner::{Deployed, Project, Run, RunOutcome, deploy_with_scratch_mends, execute};
 
 use super::run::block_on;
@@ -12,7 +12,7 @@ use crate::args::Test;
 use crate::failure::Failure;
 use crate::project::{layout_spec, project, scenarios, selected_trials};
 use crate::session_deploy::{SessionDeploy, holds, origin_of, turn};
-use crate::{paths, print, reports};
+use crate::{leaks, paths, print, reports};
 
 /// Run `partywall test`.
 pub fn test(arguments: &Test) -> Result<Exit, Failure> {
@@ -40,24 +40,8 @@ pub fn test(arguments: &Test) -> Result<Exit, Failure> {
     if outcome.coverage.pairs > 0 {
         print::result(&outcome.coverage.to_string());
     }
-    Ok(outcome.exit.and(own_reports(arguments, &project)?))
-}
-
-/// Whether our own reports are free of the tenants' secret values.
-fn own_reports(arguments: &Test, project: &Project) -> Result<Exit, Failure> {
-    let searched = block_on(async {
-        let session = load_session(&arguments.name.session)?;
-        Ok(secrets_in_folder(&session, &project.contract, &arguments.reports).await)
-    })?;
-    let found = searched.unwrap_or_else(|reason| {
-        // A file that does not open is judged by its own trial.
-        print::note(&format!("the reports were not searched for secret values: {reason}"));
-        Vec::new()
-    });
-    for place in &found {
-        print::result(&format!("a secret value stands in our own reports: {place}"));
-    }
-    Ok(if found.is_empty() { Exit::Holds } else { Exit::Violated })
+    let own = [arguments.reports.clone()];
+    Ok(outcome.exit.and(leaks::clean(&arguments.name.session, &project.contract, &own)?))
 }
 
 fn repeat(arguments: &Test) -> String {
@@ -139,7 +123,9 @@ pub fn judge_session(
             [one] => one.name.replace("::", "."),
             _ => "all".to_string(),
         };
-        reports::write(&paths::root().join("reports/trials").join(folder), &outcome.events)?;
+        let folder = paths::root().join("reports/trials").join(folder);
+        reports::write(&folder, &outcome.events)?;
+        load_session(name)?.wrote(&folder).map_err(Failure::environment)?;
         Ok(outcome.events)
     })
 }

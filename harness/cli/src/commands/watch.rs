@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::project::{layout_spec, project};
 use crate::session_deploy::{SessionDeploy, holds, is_reconciled, origin_of, turn};
 use crate::watch::{Act, Outcome, Request, Scene, Trial, restore, run, surprises};
-use crate::{offline, print, reports};
+use crate::{leaks, offline, print, reports};
 
 const INTERRUPTED: &str = "interrupted; the layout was put back";
 
@@ -30,7 +30,9 @@ pub fn watch(arguments: &Watch) -> Result<Exit, Failure> {
         return Ok(Exit::Holds);
     }
     let scene = scene(arguments, project(&arguments.layout)?)?;
-    Ok(watched(arguments, &scene)?.exit.unwrap_or(Exit::Undetermined))
+    let outcome = watched(arguments, &scene)?;
+    let leaks = outcome.leaks.unwrap_or(Exit::Undetermined);
+    Ok(outcome.exit.unwrap_or(Exit::Undetermined).and(leaks))
 }
 
 /// Does every experiment that is asked for, writes and prints what came of it.
@@ -50,7 +52,11 @@ fn watched(arguments: &Watch, scene: &Scene) -> Result<Outcome, Failure> {
     reports::write_events(&arguments.reports, &outcome.events)?;
     print::result(&exposure::text(&outcome.events, &reports::console_options()));
     print::note(&format!("events: {}", arguments.reports.display()));
+    // Also what an experiment that was cut off wrote is searched, and remembered.
+    let own = [arguments.reports.clone()];
+    let clean = leaks::clean(&arguments.name.session, &scene.project.contract, &own);
     done?;
+    outcome.leaks = Some(clean?);
     Ok(outcome)
 }
 
@@ -102,7 +108,8 @@ pub fn watch_phase(
     for surprise in &surprises {
         print::note(surprise);
     }
-    Ok(if surprises.is_empty() { Exit::Holds } else { Exit::Violated })
+    let exit = if surprises.is_empty() { Exit::Holds } else { Exit::Violated };
+    Ok(exit.and(outcome.leaks.unwrap_or(Exit::Undetermined)))
 }
 
 /// Every experiment, then the layout as it was: also after a failure or an interrupt.

@@ -59,6 +59,7 @@ mod tests {
             lost: 0,
             against_us,
             intervals: Vec::new(),
+            versions: None,
         };
         Event::ExperimentFinished(Experiment {
             name: name.to_string(),

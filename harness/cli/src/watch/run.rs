@@ -70,6 +70,8 @@ pub struct Outcome {
     pub exit: Option<Exit>,
     /// Whether too little is known of any experiment.
     pub is_undetermined: bool,
+    /// Whether what was written is free of secret values.
+    pub leaks: Option<Exit>,
 }
 
 /// Does every experiment. The session holds whatever the last one left: the caller restores it.

@@ -1,6 +1,6 @@
 //! One cell by the observations of its batch.
 
-use super::{attempt, dns, reach, secret, telemetry};
+use super::{attempt, dns, load, reach, reading, secret, telemetry};
 use crate::observation::Observation;
 use crate::plan::{Cell, CellSubject, Plan, Trial};
 use crate::probe::Probe;
@@ -32,7 +32,10 @@ pub fn judge(plan: &Plan, trial: &Trial, cell: &Cell, observations: &[Observatio
         }
         (Probe::Secret(probe), Observation::Secret(seen), _) => secret::judge(probe, seen),
         (Probe::Deliver(probe), Observation::Deliver(seen), _) => telemetry::deliver(probe, seen),
+        (Probe::Load(probe), Observation::Load(seen), _) => load::judge(probe, seen),
         (Probe::Access(_), Observation::Access(seen), _) => telemetry::access(seen),
+        (Probe::Access(_), Observation::Read(seen), _) => reading::two_organisations(seen),
+        (Probe::Sources(probe), Observation::Sources(seen), _) => reading::sources(probe, seen),
         (Probe::Dns(probe), Observation::Dns(seen), _) => dns::judge(probe, seen),
         (Probe::Attempt(probe), Observation::Attempt(seen), _) => {
             attempt::judge(expect, probe, seen)

@@ -3,8 +3,11 @@
 mod attempt;
 mod dns;
 mod judge;
+mod load;
 mod reach;
+mod reading;
 mod secret;
 mod telemetry;
 
 pub use judge::judge;
+pub use reading::{fault as source_fault, too_many};

@@ -102,7 +102,8 @@ pub(super) fn access(seen: &AccessObservation) -> Verdict {
             Verdict::undetermined(format!("the store did not answer: {}", seen.detail))
         }
         (control, _) => Verdict::undetermined(format!(
-            "the same request with an organisation did not succeed (status {control:?}): {}",
+            "the same request with an organisation did not succeed ({}): {}",
+            control.map_or("no answer".to_string(), |status| format!("status {status}")),
             seen.detail
         )),
     }

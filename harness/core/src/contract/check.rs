@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::model::{Contract, FlowTarget};
+use super::model::{Contract, FlowTarget, is_age};
 use crate::layout::Layout;
 use crate::source::SourceLocation;
 use crate::verdict::ProofLevel;
@@ -206,6 +206,17 @@ fn secrets(file: &str, contract: &Contract, layout: &Layout) -> Vec<ContractErro
         let mut problems = Vec::new();
         if secrets.recipients.is_empty() {
             problems.push("`recipients` is empty: nobody could decrypt its files".to_string());
+        }
+        if secrets.key_secret.is_empty() && secrets.recipients.iter().any(|one| is_age(one)) {
+            let problem = "`keySecret` is missing: which Secret has the private age key?";
+            problems.push(problem.to_string());
+        }
+        let mut recovery = contract.recovery_recipients.iter();
+        if let Some(key) = recovery.find(|key| secrets.recipients.contains(key)) {
+            problems.push(format!(
+                "`{key}` is a recovery recipient, whose private half no cluster has, and a \
+                 tenant's `recipients`, whose private half is in its key Secret"
+            ));
         }
         for path in &secrets.files {
             if !layout.files.contains_key(path) {

@@ -36,6 +36,10 @@ pub struct Contract {
     /// Which local folder stands for which Git repository's address.
     #[serde(default)]
     pub repositories: Vec<Repository>,
+    /// Public keys with which an operator opens every tenant's files where all else is lost. No
+    /// cluster has their private halves, so that no tenant's Kustomization opens anything with them.
+    #[serde(default)]
+    pub recovery_recipients: Vec<String>,
 }
 
 /// One tenant.
@@ -58,10 +62,26 @@ pub struct Tenant {
 pub struct Secrets {
     /// Paths relative to the layout's root.
     pub files: Vec<String>,
-    /// Public age keys (`age1…`) of those who may decrypt.
+    /// Those who may decrypt: public age keys (`age1…`), or keys by the names that the files give
+    /// them (`projects/…` of Google, `arn:…` of Amazon, a fingerprint).
     pub recipients: Vec<String>,
-    /// `namespace/name` of the Secret that holds the private key in the cluster.
+    /// `namespace/name` of the Secret that holds the private age key in the cluster. Empty where no
+    /// recipient is an age key.
+    #[serde(default)]
     pub key_secret: String,
+}
+
+impl Secrets {
+    /// Whether no recipient is an age key: then who may decrypt is compared by name, and nothing is
+    /// decrypted.
+    pub fn is_sealed_to_services(&self) -> bool {
+        !self.recipients.is_empty() && !self.recipients.iter().any(|one| is_age(one))
+    }
+}
+
+/// Whether a recipient is a public age key.
+pub(super) fn is_age(recipient: &str) -> bool {
+    recipient.starts_with("age1")
 }
 
 /// A named target.
@@ -127,6 +147,10 @@ pub struct Telemetry {
     pub metrics: String,
     /// What decides the organisation.
     pub org_from: OrgSource,
+    /// The namespace in which Grafana's data sources are provisioned; where the contract names
+    /// one, every tenant must have its own there.
+    #[serde(default)]
+    pub data_sources: Option<String>,
 }
 
 /// What decides the organisation of a telemetry item.
@@ -177,6 +201,11 @@ impl Contract {
     /// The tenant of this name.
     pub fn tenant(&self, name: &str) -> Option<&Tenant> {
         self.tenants.iter().find(|tenant| tenant.name == name)
+    }
+
+    /// Whether it says where Grafana's data sources are provisioned.
+    pub fn has_data_sources(&self) -> bool {
+        self.telemetry.as_ref().is_some_and(|stores| stores.data_sources.is_some())
     }
 
     /// The tenant that owns a namespace.

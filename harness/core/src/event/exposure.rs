@@ -82,6 +82,41 @@ pub struct EdgeExposure {
     pub against_us: u64,
     /// The edge's states in the order of time, without gaps from the first probe to the last.
     pub intervals: Vec<Interval>,
+    /// Of a Secret: what a watch on it told beside the looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<VersionsSeen>,
+}
+
+/// What a watch told of a Secret between the looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionsSeen {
+    /// Versions that the watch delivered: made, changed, deleted.
+    pub events: usize,
+    /// How often it was absent or wrong by them.
+    pub gaps: usize,
+    /// How often it was by the looks alone.
+    pub gaps_by_looks: usize,
+    /// How long nobody watched, so that the looks alone tell of it.
+    pub unwatched_us: u64,
+}
+
+/// By how much looks may end after the watch: the last one is waited for.
+const LOOK_US: u64 = 1_000_000;
+
+impl VersionsSeen {
+    /// `looked_us` is how long there were looks.
+    fn statement(&self, looked_us: u64) -> String {
+        let Self { events, gaps, unwatched_us, .. } = self;
+        let is_whole = *unwatched_us > 0 && unwatched_us + LOOK_US >= looked_us;
+        if *events == 0 && is_whole {
+            return "nobody watched, and the looks tell alone".to_string();
+        }
+        let missed = match unwatched_us.div_ceil(1000) {
+            0 => String::new(),
+            milliseconds => format!(" (for {milliseconds} ms the looks alone tell)"),
+        };
+        format!("gaps by the watch: {gaps} in {events} versions{missed}")
+    }
 }
 
 impl EdgeExposure {
@@ -94,7 +129,12 @@ impl EdgeExposure {
         }
         let missed = told.saturating_sub(self.reached);
         if self.to.starts_with(KEPT) {
-            return format!("absent or wrong in {missed} of {told} looks");
+            let first_us = self.intervals.first().map_or(0, |first| first.from_us);
+            let looked_us = self.intervals.last().map_or(0, |last| last.to_us - first_us);
+            let versions = self.versions.map_or_else(String::new, |versions| {
+                format!("; {}", versions.statement(looked_us))
+            });
+            return format!("absent or wrong in {missed} of {told} looks{versions}");
         }
         format!("{missed} of {told} probes went unanswered")
     }

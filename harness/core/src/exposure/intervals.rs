@@ -63,6 +63,7 @@ pub(super) fn exposed(
         lost: count(ExposedState::Unknown) + holes,
         against_us,
         intervals,
+        versions: None,
     }
 }
 

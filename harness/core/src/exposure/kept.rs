@@ -6,7 +6,8 @@
 
 use super::intervals::{Told, exposed};
 use super::judge::{Finding, Judgement, UNKNOWN_MAX_US, windows};
-use crate::event::{Defect, EdgeExposure, Experiment, ExposedState};
+use super::versions::{Lane, LaneVersions};
+use crate::event::{Defect, EdgeExposure, Experiment, ExposedState, VersionsSeen};
 
 /// Fewer looks than this say nothing.
 const LOOKS_MIN: usize = 30;
@@ -29,6 +30,30 @@ pub fn kept(who: &str, what: &str, looks: &[Told], period_us: u64) -> EdgeExposu
     exposed(who, what, false, looks.to_vec(), period_us)
 }
 
+/// What the looks and a watch beside them say. Where nobody watched, the looks tell alone.
+pub fn kept_and_watched(
+    (who, what): &Lane,
+    looks: &[Told],
+    watched: &LaneVersions,
+    unwatched_us: u64,
+    period_us: u64,
+) -> EdgeExposure {
+    let by_looks = kept(who, what, looks, period_us);
+    let both: Vec<Told> = looks.iter().chain(&watched.told).copied().collect();
+    let both = kept(who, what, &both, period_us);
+    EdgeExposure {
+        versions: Some(VersionsSeen {
+            events: watched.events,
+            gaps: watched.gaps,
+            gaps_by_looks: windows(&by_looks).len(),
+            unwatched_us,
+        }),
+        against_us: both.against_us,
+        intervals: both.intervals,
+        ..by_looks
+    }
+}
+
 /// How long a thing was absent or wrong, all in all.
 pub fn gap_us(kept: &EdgeExposure) -> u64 {
     windows(kept).iter().map(|window| window.to_us - window.from_us).sum()
@@ -43,13 +68,20 @@ pub fn judge_kept(experiment: &Experiment, keeping: &Keeping) -> Judgement {
     if let Some(reason) = &keeping.unproven {
         return Judgement::Undetermined(reason.clone());
     }
-    let gap = experiment.edges.iter().find(|one| gap_us(one) > 0);
+    let by_watch = |one: &EdgeExposure| one.versions.is_some_and(|versions| versions.gaps > 0);
+    let gap = experiment.edges.iter().find(|one| gap_us(one) > 0 || by_watch(one));
     match gap {
         Some(one) if !keeping.must_see_gap => {
             return Judgement::Violated(Box::new(defect(&keeping.finding, one)));
         }
         None if keeping.must_see_gap => {
             let reason = "the meter saw no gap although the experiment made one";
+            return Judgement::Undetermined(reason.to_string());
+        }
+        // A meter that looks and watches must have seen it in both ways.
+        Some(_) if keeping.must_see_gap && !is_seen_twice(experiment) => {
+            let reason = "the gap that the experiment made was not seen both by the looks and by \
+                          the watch";
             return Judgement::Undetermined(reason.to_string());
         }
         _ => {}
@@ -69,6 +101,11 @@ pub fn judge_kept(experiment: &Experiment, keeping: &Keeping) -> Judgement {
         Some(one) => Judgement::Violated(Box::new(defect(&keeping.finding, one))),
         None => Judgement::Holds,
     }
+}
+
+fn is_seen_twice(experiment: &Experiment) -> bool {
+    let mut versions = experiment.edges.iter().map(|one| one.versions);
+    versions.any(|seen| seen.is_some_and(|seen| seen.gaps > 0 && seen.gaps_by_looks > 0))
 }
 
 fn in_the_dark(kept: &EdgeExposure, end_us: u64) -> Option<String> {

@@ -2,10 +2,10 @@
 //! and never count as holding.
 
 use super::trial::Trial;
-use crate::contract::Contract;
+use crate::contract::{Contract, Secrets};
 use crate::inventory::{Inventory, Lacks};
 use crate::port::Transport;
-use crate::probe::{DnsAsk, SecretAsk};
+use crate::probe::{Asker, DnsAsk, SecretAsk};
 use crate::scenario::{Family, Party, Question, Reach};
 
 /// Why a trial cannot be asked here; `None` where it can.
@@ -17,6 +17,16 @@ pub fn lack(trial: &Trial, contract: &Contract, inventory: &Inventory) -> Option
         // Every attempt is made at somebody.
         Question::Attempt(_) if contract.tenants.len() < 2 => {
             Some("not asked: the tenant has no neighbour".to_string())
+        }
+        Question::Access(access) if access.by == Asker::TwoOrganisations => {
+            let alone = contract.tenants.len() < 2;
+            alone.then(|| "not asked: there are no two organisations".to_string())
+        }
+        Question::DataSources(_) if !contract.has_data_sources() => {
+            Some("not asked: the contract names no Grafana (`telemetry.dataSources`)".to_string())
+        }
+        Question::Load(_) if contract.tenants.len() < 2 => {
+            Some("not asked: there is no other tenant that sends at the same time".to_string())
         }
         Question::Secret(secret) => lack_of_secret(secret.ask, trial, contract, lacks),
         _ => None,
@@ -30,6 +40,28 @@ fn lack_of_secret(
     lacks: &Lacks,
 ) -> Option<String> {
     let tenant = trial.tenant(contract)?;
+    let is_alike = |secrets: &Secrets| {
+        let others = contract.tenants.iter().filter(|other| other.name != tenant.name);
+        let mut others = others.filter_map(|other| other.secrets.as_ref());
+        others.any(|other| secrets.recipients.iter().any(|one| other.recipients.contains(one)))
+    };
+    let takes_a_key = |secrets: &Secrets| match ask {
+        SecretAsk::ArrivesDecrypted | SecretAsk::RefusesWrongKey | SecretAsk::CanariesStayPut => {
+            true
+        }
+        // Where two have a key in common, the recipients tell.
+        SecretAsk::RefusesNeighboursFile => !is_alike(secrets),
+        _ => false,
+    };
+    let closed = tenant.secrets.as_ref().filter(|secrets| secrets.is_sealed_to_services());
+    if let Some(secrets) = closed.filter(|secrets| takes_a_key(secrets)) {
+        return Some(format!(
+            "not judged: the files of {} are sealed to {}, which is no age key: recipients are \
+             compared, and nothing is decrypted",
+            tenant.name,
+            secrets.recipients.join(", ")
+        ));
+    }
     match ask {
         SecretAsk::AsSealed => lacks.keys.get(&tenant.name).cloned(),
         SecretAsk::NothingReadableInHistory => lacks.history.clone(),
@@ -82,7 +114,7 @@ flows: []
     fn trial(probe: &str, expect: &str) -> Trial {
         let text = format!(
             "claim: x\nbecause: y\nfor: each-tenant\nprobe: {{{probe}}}\nexpect: {expect}\n\
-             controls: [client-reaches-allowed, allowed-client-reaches, receipt]\n"
+             controls: [client-reaches-allowed, allowed-client-reaches, receipt, fence, with-org]\n"
         );
         let scenario = load_scenario("world/x.yaml", &text).unwrap();
         trials(Backend::Kind, &[scenario], &contract(CONTRACT)).remove(0)
@@ -100,6 +132,40 @@ flows: []
     }
 
     #[test]
+    fn one_organisation_is_not_read_with_another() {
+        let trial = trial(TWO, "refused");
+        let alone = "not asked: there are no two organisations";
+        let inventory = Inventory::default();
+        assert_eq!(lack(&trial, &contract(CONTRACT), &inventory).as_deref(), Some(alone));
+        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
+        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
+        assert_eq!(lack(&trial, &contract(&two), &inventory), None);
+    }
+
+    #[test]
+    fn data_sources_are_asked_about_where_the_contract_names_them() {
+        let trial = trial(SOURCES, "own-org-only");
+        let why = lack(&trial, &contract(CONTRACT), &Inventory::default());
+        assert!(why.is_some_and(|why| why.contains("names no Grafana")));
+        let stores = "telemetry: {logs: o/loki:3100, metrics: o/mimir:9009, orgFrom: header, \
+                      dataSources: o}\n";
+        let contract = self::contract(&format!("{CONTRACT}{stores}"));
+        assert_eq!(lack(&trial, &contract, &lacking()), None);
+    }
+
+    #[test]
+    fn a_tenant_alone_is_not_asked_under_load() {
+        let text = "claim: x\nbecause: y\nfor: each-tenant\nexpect: own-org-only\n\
+                    probe: {load: {signal: log, items: 10}}\ncontrols: [fence]\n";
+        let scenario = load_scenario("telemetry/x.yaml", text).unwrap();
+        let trial = trials(Backend::Kind, &[scenario], &contract(CONTRACT)).remove(0);
+        assert!(lack(&trial, &contract(CONTRACT), &Inventory::default()).is_some());
+        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
+        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
+        assert_eq!(lack(&trial, &contract(&two), &Inventory::default()), None);
+    }
+
+    #[test]
     fn a_tenant_whose_neighbour_seals_nothing_copies_nothing() {
         let trial = trial("secret: {ask: refuses-neighbours-file}", "sealed");
         let inventory = Inventory::default();
@@ -109,6 +175,30 @@ flows: []
                  {files: [s.yaml], recipients: [age1x], keySecret: f/k}}";
         let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
         assert_eq!(lack(&trial, &contract(&two), &inventory), None);
+    }
+
+    #[rstest]
+    #[case::google("projects/p/locations/l/keyRings/r/cryptoKeys/k")]
+    #[case::amazon("arn:aws:kms:eu-central-1:1:key/k")]
+    #[case::azure("https://v.vault.azure.net/keys/k/1")]
+    #[case::openpgp("85D77543B3D624B63CEA9E6DBC17301B491B3F21")]
+    fn what_a_service_opens_is_not_judged_and_says_so(#[case] key: &str) {
+        let secrets = format!(
+            "{{name: a, namespaces: [a], org: a, secrets: {{files: [s.yaml], recipients: ['{key}']}}}}"
+        );
+        let service = CONTRACT.replace("{name: a, namespaces: [a], org: a}", &secrets);
+        let why = |ask: &str| {
+            let trial = trial(&format!("secret: {{ask: {ask}}}"), "sealed");
+            lack(&trial, &contract(&service), &Inventory::default())
+        };
+        let told = why("refuses-neighbours-file").unwrap();
+        assert!(told.starts_with("not judged: ") && told.contains(key), "{told}");
+        for ask in ["arrives-decrypted", "refuses-wrong-key", "canaries-stay-put"] {
+            assert!(why(ask).is_some_and(|why| why.contains("nothing is decrypted")), "{ask}");
+        }
+        // Recipients and readable parts need no key.
+        assert_eq!(why("nothing-readable-in-git"), None);
+        assert_eq!(why("opens-with-own-key-only"), None);
     }
 
     fn lacking() -> Inventory {
@@ -124,6 +214,8 @@ flows: []
         Inventory { lacks, ..Inventory::default() }
     }
 
+    const SOURCES: &str = "data-sources: {store: log}";
+    const TWO: &str = "access: {store: log, as: two-organisations}";
     const SCTP: &str = "reach: {from: \"{tenant}\", to: open, transports: [SCTP]}";
     const IPV6: &str = "reach: {from: \"{tenant}\", to: open, family: ipv6}";
     const BOTH: &str = "reach: {from: \"{tenant}\", to: open, transports: [TCP, SCTP]}";

@@ -11,7 +11,7 @@ use super::targets::{Aim, Viewer, aims_at_entities, aims_at_pod, speak_to};
 use super::trial::Trial;
 use crate::contract::Contract;
 use crate::index::Index;
-use crate::inventory::{Inventory, OPEN_NAMESPACE, Pod, Role};
+use crate::inventory::{Inventory, OPEN_NAMESPACE, Pod, Role, Service};
 use crate::port::{Port, Transport};
 use crate::probe::{By, ReachProbe, Speak, Target};
 use crate::scenario::{Expect, Family, Party, Ports, Reach};
@@ -134,6 +134,7 @@ impl<'a> Planner<'a> {
                 platform.filter(|pod| shared.contains(&pod.name.namespace)).collect()
             }
             Party::NameServers => self.inventory.with_role(Role::NameServer).collect(),
+            Party::TelemetryStores => self.telemetry_stores(),
             Party::Nodes | Party::Itself | Party::Metadata | Party::Outside => Vec::new(),
             Party::Pods { namespace, labels } => {
                 let of_namespace = self.inventory.pods.iter().filter(|pod| {
@@ -144,6 +145,23 @@ impl<'a> Planner<'a> {
                 of_namespace.collect()
             }
         }
+    }
+
+    /// The pods behind the Services that the contract names as stores.
+    fn telemetry_stores(&self) -> Vec<&'a Pod> {
+        let stores = self.contract.telemetry.as_ref();
+        let places: Vec<(&str, &str)> = stores
+            .iter()
+            .flat_map(|stores| [&stores.logs, &stores.metrics])
+            .filter_map(|place| place.rsplit_once(':')?.0.split_once('/'))
+            .collect();
+        let is_store = |service: &&Service| {
+            service.door.is_none()
+                && places.contains(&(service.namespace.as_str(), service.name.as_str()))
+        };
+        let services: Vec<&Service> = self.inventory.services.iter().filter(is_store).collect();
+        let platform = self.inventory.workloads(&self.contract.platform);
+        platform.filter(|pod| services.iter().any(|service| service.selects(pod))).collect()
     }
 
     fn contracted(&self, pod: &Pod) -> bool {

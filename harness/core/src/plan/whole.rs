@@ -7,7 +7,11 @@ use super::{attempt, reach};
 use crate::contract::{Contract, Tenant};
 use crate::index::Index;
 use crate::inventory::Inventory;
-use crate::probe::{AccessProbe, DeliverProbe, Probe, SecretProbe};
+use crate::load::{LoadProbe, items_each};
+use crate::probe::{
+    AccessProbe, Asker, DeliverProbe, Probe, SecretProbe, SourcesProbe, signal_word,
+};
+use crate::scenario::Load;
 use crate::scenario::{Deliver, Question};
 
 /// Plan the cells of these trials. Probes that several cells need are put once.
@@ -32,13 +36,31 @@ pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Pla
                     plan.single(index, Probe::Deliver(probe), &tenant.name, &target);
                 }
             }
+            Question::Load(question) => {
+                let Some(tenant) = trial.tenant(contract) else { continue };
+                for probe in loads(question, tenant, contract) {
+                    let column = probe.words();
+                    plan.single(index, Probe::Load(probe), &tenant.name, &column);
+                }
+            }
             Question::Dns(question) => {
                 dns::plan_dns(&mut plan, (index, trial), question, contract, inventory);
             }
             Question::Access(question) => {
-                let store = format!("{:?} store", question.store).to_lowercase();
-                let probe = AccessProbe { store: question.store };
+                let mut store = format!("{} store", signal_word(question.store));
+                if question.by == Asker::TwoOrganisations {
+                    store.push_str(", as two organisations");
+                }
+                let probe = AccessProbe { store: question.store, by: question.by };
                 plan.single(index, Probe::Access(probe), "platform", &store);
+            }
+            Question::DataSources(question) => {
+                let Some(tenant) = trial.tenant(contract) else { continue };
+                for store in &question.store {
+                    let column = format!("{} data sources", signal_word(*store));
+                    let probe = SourcesProbe { tenant: tenant.clone(), store: *store };
+                    plan.single(index, Probe::Sources(probe), &tenant.name, &column);
+                }
             }
             Question::Attempt(question) => {
                 attempt::plan_attempts(&mut plan, index, trial, question, contract, inventory);
@@ -47,6 +69,17 @@ pub fn plan(trials: &[Trial], contract: &Contract, inventory: &Inventory) -> Pla
     }
     plan.mark_answered(trials);
     plan
+}
+
+/// Each signal by each way, so many items that a cluster takes what all tenants send together.
+fn loads(question: &Load, tenant: &Tenant, contract: &Contract) -> Vec<LoadProbe> {
+    let asked = question.over.iter().copied().map(Some);
+    let ways: Vec<_> = asked.chain(question.over.is_empty().then_some(None)).collect();
+    let senders = contract.tenants.len() * question.signal.len() * ways.len();
+    let items = items_each(question.items, senders);
+    let signals = question.signal.iter();
+    let each = signals.flat_map(|signal| ways.iter().map(move |over| (*signal, *over)));
+    each.map(|(signal, over)| LoadProbe { tenant: tenant.clone(), signal, over, items }).collect()
 }
 
 /// Each signal by each way, forged in each manner, with a name for people.
@@ -67,7 +100,7 @@ fn deliveries(
     for signal in &question.signal {
         for over in ways() {
             for forge in forgeries() {
-                let signal_name = format!("{signal:?}").to_lowercase();
+                let signal_name = signal_word(*signal).to_string();
                 let name = match forge {
                     Some(_) => format!("{signal_name}, forged"),
                     None => signal_name,

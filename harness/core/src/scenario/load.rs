@@ -2,8 +2,12 @@
 
 use crate::attempt::{Effect, Hostile};
 
-use super::model::{Control, Deliver, Each, Expect, Family, Party, Question, Reach, Scenario};
-use crate::probe::By;
+use super::model::Load;
+use super::model::{
+    Access, Control, Deliver, Each, Expect, Family, Party, Question, Reach, Scenario,
+};
+use crate::load::ITEMS_MAX;
+use crate::probe::{Asker, By};
 use crate::source::{LoadError, load};
 
 /// Read a scenario. `path` is its path below `scenarios/`, such as `reach/contracted.yaml`.
@@ -12,7 +16,8 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
     scenario.path = path.trim_end_matches(".yaml").to_string();
     let expect_line = line_of(text, "expect:");
     if !fits(&scenario.probe, scenario.expect) {
-        let message = format!("`{:?}` is no answer to this kind of question", scenario.expect);
+        let expect = scenario.expect.word();
+        let message = format!("`{expect}` is no answer to this kind of question");
         return Err(LoadError::at(path, expect_line, message));
     }
     if let (Question::Reach(reach), Expect::Recorded) = (&scenario.probe, scenario.expect)
@@ -49,6 +54,17 @@ pub fn load_scenario(path: &str, text: &str) -> Result<Scenario, LoadError> {
             "what names another's organisation is asked of pairs: `for: each-tenant-pair`";
         return Err(LoadError::at(path, line_of(text, "probe:"), message));
     }
+    if let Question::Load(Load { items, signal, .. }) = &scenario.probe
+        && (*items == 0
+            || *items > ITEMS_MAX
+            || signal.is_empty()
+            || scenario.each != Each::EachTenant)
+    {
+        let message = format!(
+            "every tenant sends: `for: each-tenant`, at least one signal, and 1 to {ITEMS_MAX} items"
+        );
+        return Err(LoadError::at(path, line_of(text, "probe:"), message));
+    }
     for control in required(scenario.expect) {
         if !scenario.controls.contains(control) {
             let message = format!(
@@ -78,7 +94,7 @@ const fn required(expect: Expect) -> &'static [Control] {
     match expect {
         Expect::Denied => &[Control::ClientReachesAllowed, Control::AllowedClientReaches],
         Expect::OwnOrgOnly | Expect::NoOtherOrg => &[Control::Fence],
-        Expect::Unauthorized => &[Control::WithOrg],
+        Expect::Unauthorized | Expect::Refused => &[Control::WithOrg],
         Expect::Contained => &[
             Control::AcceptedFromAdministrator,
             Control::ClientReachesAllowed,
@@ -99,7 +115,14 @@ const fn fits(question: &Question, expect: Expect) -> bool {
             matches!(expect, Expect::OwnOrgOnly)
         }
         Question::Deliver(_) => matches!(expect, Expect::NoOtherOrg),
-        Question::Access(_) => matches!(expect, Expect::Unauthorized),
+        Question::Load(_) => matches!(expect, Expect::OwnOrgOnly),
+        Question::Access(Access { by: Asker::Nobody, .. }) => {
+            matches!(expect, Expect::Unauthorized)
+        }
+        Question::Access(Access { by: Asker::TwoOrganisations, .. }) => {
+            matches!(expect, Expect::Refused)
+        }
+        Question::DataSources(_) => matches!(expect, Expect::OwnOrgOnly),
         Question::Dns(_) => matches!(expect, Expect::Recorded),
         Question::Attempt(_) => matches!(expect, Expect::Contained | Expect::Recorded),
     }
@@ -162,8 +185,46 @@ expect: denied
     }
 
     #[test]
+    fn refuses_a_load_that_is_not_everybodys() {
+        let text = "claim: x\nbecause: y\nfor: each-tenant\n\
+                    probe: {load: {signal: [log, metric], over: [grpc, http], items: 10}}\n\
+                    expect: own-org-only\ncontrols: [fence]\n";
+        assert!(load_scenario("telemetry/x.yaml", text).is_ok());
+        let wrong = [
+            ("for: each-tenant\n", ""),
+            ("items: 10", "items: 0"),
+            ("items: 10", "items: 60001"),
+            ("[log, metric]", "[]"),
+            ("own-org-only", "no-other-org"),
+            ("controls: [fence]", "controls: []"),
+        ];
+        for (from, to) in wrong {
+            let changed = text.replace(from, to);
+            assert!(load_scenario("telemetry/x.yaml", &changed).is_err(), "{to}");
+        }
+    }
+
+    #[test]
     fn refuses_an_expectation_of_another_question() {
         let text = "claim: x\nbecause: y\nprobe: {deliver: {signal: log}}\nexpect: reached\n";
         assert!(load_scenario("telemetry/x.yaml", text).is_err());
+    }
+
+    #[test]
+    fn an_expectation_is_named_as_a_scenario_file_writes_it() {
+        let all = [
+            Expect::Reached,
+            Expect::Denied,
+            Expect::Recorded,
+            Expect::Sealed,
+            Expect::OwnOrgOnly,
+            Expect::NoOtherOrg,
+            Expect::Unauthorized,
+            Expect::Refused,
+            Expect::Contained,
+        ];
+        for expect in all {
+            assert_eq!(serde_json::to_value(expect).unwrap(), expect.word());
+        }
     }
 }

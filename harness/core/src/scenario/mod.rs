@@ -5,6 +5,6 @@ mod model;
 
 pub use load::load_scenario;
 pub use model::{
-    Access, Attempt, Control, Deliver, Dns, Each, Expect, Family, Party, Ports, Question, Reach,
-    Scenario, Secret,
+    Access, Attempt, Control, DataSources, Deliver, Dns, Each, Expect, Family, Load, Party, Ports,
+    Question, Reach, Scenario, Secret,
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Hostile;
 use crate::cluster::Backend;
 use crate::port::{Port, Transport};
-use crate::probe::{By, DnsAsk, Forge, Over, ProbeKind, SecretAsk, Signal};
+use crate::probe::{Asker, By, DnsAsk, Forge, Over, ProbeKind, SecretAsk, Signal};
 
 /// One claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -62,8 +62,12 @@ pub enum Question {
     Secret(Secret),
     /// Where telemetry lands.
     Deliver(Deliver),
-    /// What a telemetry store answers without an organisation.
+    /// Where telemetry lands while all tenants send.
+    Load(Load),
+    /// What a telemetry store answers to whom it must refuse.
     Access(Access),
+    /// What the data sources of Grafana show.
+    DataSources(DataSources),
     /// What the cluster's name server lets through and tells.
     Dns(Dns),
     /// What becomes of hostile objects.
@@ -77,7 +81,9 @@ impl Question {
             Self::Reach(_) => ProbeKind::Reach,
             Self::Secret(_) => ProbeKind::Secret,
             Self::Deliver(_) => ProbeKind::Deliver,
+            Self::Load(_) => ProbeKind::Load,
             Self::Access(_) => ProbeKind::Access,
+            Self::DataSources(_) => ProbeKind::Sources,
             Self::Dns(_) => ProbeKind::Dns,
             Self::Attempt(_) => ProbeKind::Attempt,
         }
@@ -142,6 +148,8 @@ pub enum Party {
     Shared,
     /// The harness's client and sink in policy-free namespaces: `open`.
     Open,
+    /// Every pod behind the contract's telemetry stores: `telemetry-stores`.
+    TelemetryStores,
     /// The client itself: `itself`.
     Itself,
     /// Every node, at its own address: `nodes`.
@@ -173,6 +181,7 @@ impl TryFrom<String> for Party {
             "shared" => Ok(Self::Shared),
             "open" => Ok(Self::Open),
             "itself" => Ok(Self::Itself),
+            "telemetry-stores" => Ok(Self::TelemetryStores),
             "nodes" => Ok(Self::Nodes),
             "metadata" => Ok(Self::Metadata),
             "outside" => Ok(Self::Outside),
@@ -180,7 +189,8 @@ impl TryFrom<String> for Party {
             other => pods(other).ok_or_else(|| {
                 format!(
                     "`{other}` is no party: write {{tenant}}, {{other}}, platform, contracted, \
-                     shared, open, itself, nodes, metadata, outside, name-servers, or pods:NAMESPACE/KEY=VALUE"
+                     shared, telemetry-stores, open, itself, nodes, metadata, outside, name-servers, or \
+                     pods:NAMESPACE/KEY=VALUE"
                 )
             }),
         }
@@ -235,6 +245,20 @@ pub struct Deliver {
     pub forge: Vec<Forge>,
 }
 
+/// A question about the telemetry of all tenants at once.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Load {
+    /// Log, metric, or a list of both.
+    #[serde(deserialize_with = "one_or_several")]
+    pub signal: Vec<Signal>,
+    /// How it is carried: each of these, or as the sender's environment says.
+    #[serde(default)]
+    pub over: Vec<Over>,
+    /// How many items of each signal go each way, for each tenant.
+    pub items: u32,
+}
+
 fn one_or_several<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Signal>, D::Error> {
@@ -256,6 +280,18 @@ fn one_or_several<'de, D: serde::Deserializer<'de>>(
 pub struct Access {
     /// The store, by the signal that it keeps.
     pub store: Signal,
+    /// As whom it is asked.
+    #[serde(default, rename = "as")]
+    pub by: Asker,
+}
+
+/// A question about the data sources of Grafana.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DataSources {
+    /// The stores that they lead to, by the signal that they keep: one, or a list.
+    #[serde(deserialize_with = "one_or_several")]
+    pub store: Vec<Signal>,
 }
 
 /// Hostile objects in a tenant's folder.
@@ -292,11 +328,28 @@ pub enum Expect {
     NoOtherOrg,
     /// The store answers 401.
     Unauthorized,
+    /// The store refuses to be read.
+    Refused,
     /// The object is refused, or opens nothing.
     Contained,
 }
 
 impl Expect {
+    /// As a scenario file writes it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::Denied => "denied",
+            Self::Recorded => "recorded",
+            Self::Sealed => "sealed",
+            Self::OwnOrgOnly => "own-org-only",
+            Self::NoOtherOrg => "no-other-org",
+            Self::Unauthorized => "unauthorized",
+            Self::Refused => "refused",
+            Self::Contained => "contained",
+        }
+    }
+
     /// Whether the expectation claims that something does not happen, so that it needs
     /// controls.
     pub const fn is_negative(self) -> bool {
@@ -306,6 +359,7 @@ impl Expect {
                 | Self::OwnOrgOnly
                 | Self::NoOtherOrg
                 | Self::Unauthorized
+                | Self::Refused
                 | Self::Contained
         )
     }

@@ -1,5 +1,6 @@
 //! The local Git server: a container beside the nodes, owned by the session.
 
+use std::path::Path;
 use std::time::Duration;
 
 use partywall_tool::Tool;
@@ -9,18 +10,29 @@ use testcontainers::{GenericImage, ImageExt, ReuseDirective};
 
 use super::cluster::remove;
 use super::error::UpError;
-use crate::programs::run;
+use crate::programs::{docker, run};
 use crate::random::nonce;
 use crate::session::{GitServer, SESSION_LABEL, Session};
 
 const PORT: u16 = 8080;
 const USER: &str = "partywall";
 const PASSWORD_FILE: &str = "git-password";
+/// Where the server keeps its repositories.
+const ROOT: &str = "/srv/git";
+
+fn container(session: &Session) -> String {
+    format!("partywall-{}-git", session.name)
+}
+
+/// Copies the server's repositories as they are into a folder.
+pub(crate) fn files(session: &Session, folder: &Path) -> Tool {
+    docker(["cp", &format!("{}:{ROOT}/.", container(session))]).arg(folder)
+}
 
 /// Start the server, or find it running. Anyone may read; only who knows the session's password
 /// may push.
 pub(crate) async fn ensure(session: &Session, existing: &[String]) -> Result<GitServer, UpError> {
-    let name = format!("partywall-{}-git", session.name);
+    let name = container(session);
     let password = match std::fs::read_to_string(session.file(PASSWORD_FILE)) {
         Ok(password) => password,
         Err(_) => {

@@ -18,6 +18,7 @@ mod world;
 pub use doctor::{Finding, doctor};
 pub use down::{Removed, down};
 pub use error::{DownError, ErrorKind, UpError};
+pub(crate) use git_server::files as git_files;
 pub(crate) use ownership::nodes_of;
 pub use provision::{Kind, KindError};
 pub use up::{Up, up};

@@ -9,14 +9,18 @@ use partywall_core::cluster::{Backend, Capability, Cluster, Deadline, ObserveErr
 use partywall_core::contract::Contract;
 use partywall_core::inventory::{Inventory, OPEN_NAMESPACE};
 use partywall_core::observation::Observation;
-use partywall_core::probe::{DeliverProbe, DnsProbe, Probe, ProbeBatch, ProbeKind, ReachProbe};
+use partywall_core::probe::{
+    Asker, DeliverProbe, DnsProbe, LoadProbe, Probe, ProbeBatch, ProbeKind, ReachProbe,
+};
 use tokio::sync::RwLock;
 
 use super::harness_pods;
+use super::reading::{self, Read};
 use super::secret::Vault;
 use super::streams::Streams;
 use super::{
-    access, attempt, deliver, dns, doors, far_twin, inventory, node_client, reach, twin, world,
+    access, attempt, deliver, dns, doors, far_twin, inventory, load, node_client, reach, twin,
+    world,
 };
 use crate::canary::{CanaryError, canary};
 use crate::session::Session;
@@ -140,6 +144,14 @@ impl LiveCluster {
         deliver::observe(&self.streams, &known.contract, &known.inventory, &probes).await
     }
 
+    async fn load(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes: Vec<(usize, &LoadProbe)> = of_kind(batch, |probe| match probe {
+            Probe::Load(probe) => Some(probe),
+            _ => None,
+        });
+        load::observe(&self.streams, &known.contract, &known.inventory, &probes).await
+    }
+
     /// One after the other: how fast a name server answers is a part of the answer.
     async fn dns(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
         let probes: Vec<(usize, &DnsProbe)> = of_kind(batch, |probe| match probe {
@@ -163,6 +175,20 @@ impl LiveCluster {
         attacker.observe(&probes).await
     }
 
+    /// What is read by whom, of markers that the tenants' own pods write first.
+    async fn reads(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
+        let probes = batch.probes.iter().enumerate();
+        let reads: Vec<(usize, Read<'_>)> =
+            probes.filter_map(|(index, probe)| Some((index, Read::of(probe)?))).collect();
+        let stand = reading::Stand {
+            client: &self.client,
+            streams: &self.streams,
+            contract: &known.contract,
+            inventory: &known.inventory,
+        };
+        stand.observe(&reads).await
+    }
+
     async fn others(&self, known: &Known, batch: &ProbeBatch) -> Vec<(usize, Observation)> {
         let vault =
             Vault { client: &self.client, session: &self.session, contract: &known.contract };
@@ -171,11 +197,17 @@ impl LiveCluster {
             async move {
                 let seen = match probe {
                     Probe::Secret(probe) => vault.observe(probe).await,
-                    Probe::Access(probe) => {
+                    Probe::Access(probe) if probe.by == Asker::Nobody => {
                         access::observe(&self.streams, &known.contract, &known.inventory, probe)
                             .await
                     }
-                    Probe::Reach(_) | Probe::Deliver(_) | Probe::Dns(_) | Probe::Attempt(_) => {
+                    Probe::Access(_)
+                    | Probe::Sources(_)
+                    | Probe::Reach(_)
+                    | Probe::Deliver(_)
+                    | Probe::Load(_)
+                    | Probe::Dns(_)
+                    | Probe::Attempt(_) => {
                         return None;
                     }
                 };
@@ -233,9 +265,18 @@ impl Cluster for LiveCluster {
             // Reach has the agents for itself: its time-outs are taken from what it measures.
             let mut seen = self.reach(known, batch).await;
             seen.extend(self.dns(known, batch).await);
-            let (delivered, others) =
-                futures::join!(self.deliver(known, batch), self.others(known, batch));
-            seen.extend(delivered);
+            // Load comes after the markers, whose way is timed. Others have nothing to do with it,
+            // and some of them wait long for a store that tries again before it refuses.
+            let telemetry = async {
+                let mut seen = self.deliver(known, batch).await;
+                seen.extend(self.load(known, batch).await);
+                seen
+            };
+            let reads = self.reads(known, batch);
+            let (telemetry, reads, others) =
+                futures::join!(telemetry, reads, self.others(known, batch));
+            seen.extend(telemetry);
+            seen.extend(reads);
             seen.extend(others);
             // Last: hostile objects change the cluster that everything else is asked of.
             seen.extend(self.attempts(known, batch).await);

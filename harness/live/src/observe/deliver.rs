@@ -2,8 +2,10 @@
 //! the same pipelines, then a look into every organisation until every fence is seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures::future::{Either, select};
 use partywall_agent::protocol::{Ask, EmitReply, EmitRequest, Outcome, Reply, Signal};
 use partywall_core::contract::{Contract, OrgSource, Telemetry, Tenant};
 use partywall_core::inventory::{Inventory, PodName, Role};
@@ -12,7 +14,7 @@ use partywall_core::probe::{DeliverProbe, Over};
 use tokio::sync::Semaphore;
 
 use super::fence::{Channel, channels};
-use super::sight::{Sights, look};
+use super::sight::{Firsts, Sights, look, shows, watch};
 use super::streams::Streams;
 use crate::random::nonce;
 
@@ -32,16 +34,15 @@ pub(super) struct Marker<'a> {
     pub(super) probe: &'a DeliverProbe,
     pub(super) name: String,
     sender: Result<PodName, String>,
-    reply: Result<EmitReply, String>,
+    pub(super) reply: Result<EmitReply, String>,
     /// When the collector had answered.
     pub(super) sent: Instant,
 }
 
 impl Marker<'_> {
-    /// Whether a store's answer shows it. The closing quote keeps marker_1 from being found in
-    /// marker_12.
+    /// Whether a store's answer shows it.
     pub(super) fn is_in(&self, body: &str) -> bool {
-        body.contains(&format!("{}\"", self.name))
+        shows(body, &self.name)
     }
 }
 
@@ -52,32 +53,38 @@ pub(super) async fn observe(
     inventory: &Inventory,
     probes: &[(usize, &DeliverProbe)],
 ) -> Vec<(usize, Observation)> {
-    let all_fail = |detail: String| {
-        let failed = |(index, _): &(usize, &DeliverProbe)| {
-            (*index, Observation::Failed { detail: detail.clone() })
-        };
-        probes.iter().map(failed).collect()
-    };
     if probes.is_empty() {
         return Vec::new();
     }
-    let Some(telemetry) = &contract.telemetry else {
-        return all_fail("the contract has no `telemetry`".to_string());
+    let session = match Session::begin(streams, contract, inventory) {
+        Ok(session) => session,
+        Err(detail) => {
+            let failed = |(index, _): &(usize, &DeliverProbe)| {
+                (*index, Observation::Failed { detail: detail.clone() })
+            };
+            return probes.iter().map(failed).collect();
+        }
     };
-    let Some(reader) = reader(inventory, &telemetry.logs) else {
-        return all_fail("there is no control client beside the telemetry stores".to_string());
-    };
-    let Ok(run) = nonce() else { return all_fail("no random marker".to_string()) };
-    let prefix = format!("partywall_{}", &run[..12]);
-    let session = Session { streams, contract, telemetry, inventory, reader, prefix };
-    let senders = session.senders(probes).await;
-    // Every fence is written after every marker was taken or refused.
-    let markers = session.send_markers(probes, &senders).await;
+    let is_asked =
+        |tenant: &Tenant| probes.iter().any(|(_, probe)| probe.tenant.name == tenant.name);
+    let senders = session.senders(is_asked).await;
     let signals: BTreeSet<Signal> = probes.iter().map(|(_, probe)| probe.signal).collect();
     let ways: BTreeSet<Option<Over>> = probes.iter().map(|(_, probe)| probe.over).collect();
     let mut channels = channels(contract, &session.prefix, &senders, &ways);
-    let errors = session.send_fences(&signals, &mut channels).await;
-    let (sights, problem) = look(&session, &signals, &channels, &markers).await;
+    let firsts = Firsts::default();
+    let awaited = session.timed(probes);
+    let sent = async {
+        // Every fence is written after every marker was taken or refused.
+        let markers = session.send_markers(probes, &senders).await;
+        (markers, session.send_fences(&signals, &mut channels).await)
+    };
+    let watched = watch(&session, &awaited, &firsts);
+    let (markers, errors) = match select(pin!(sent), pin!(watched)).await {
+        Either::Left((sent, _)) => sent,
+        Either::Right(((), sent)) => sent.await,
+    };
+    let first = firsts.into_inner();
+    let (sights, problem) = look(&session, &signals, &channels, &markers, first).await;
     let problems: Vec<String> = errors.into_iter().take(1).chain(problem).collect();
     let observed = markers.into_iter().map(|marker| {
         let index = marker.index;
@@ -103,18 +110,43 @@ pub(super) struct Session<'a> {
     pub(super) prefix: String,
 }
 
+/// A prefix of names that no run has used.
+pub(super) fn prefix() -> Result<String, String> {
+    let run = nonce().map_err(|_| "no random marker".to_string())?;
+    Ok(format!("partywall_{}", &run[..12]))
+}
+
 impl<'a> Session<'a> {
+    /// Names of a new run, and who reads the stores for it.
+    pub(super) fn begin(
+        streams: &'a Streams,
+        contract: &'a Contract,
+        inventory: &'a Inventory,
+    ) -> Result<Self, String> {
+        let telemetry = contract.telemetry.as_ref();
+        let telemetry = telemetry.ok_or("the contract has no `telemetry`")?;
+        let reader = reader(inventory, &telemetry.logs);
+        let reader = reader.ok_or("there is no control client beside the telemetry stores")?;
+        Ok(Self { streams, contract, telemetry, inventory, reader, prefix: prefix()? })
+    }
+
     pub(super) fn orgs(&self) -> BTreeSet<&'a str> {
         self.contract.tenants.iter().map(|tenant| tenant.org.as_str()).collect()
     }
 
+    /// Every organisation that may show something.
+    pub(super) fn orgs_and_fallbacks(&self) -> impl Iterator<Item = &'a str> {
+        self.orgs().into_iter().chain(FALLBACK_ORGS)
+    }
+
     /// Every tenant that is asked about; all of them where each has a receiver of its own, for
     /// none can write a fence for another.
-    async fn senders(&self, probes: &[(usize, &DeliverProbe)]) -> BTreeMap<&'a str, Sender> {
-        let is_asked = |tenant: &&Tenant| {
-            self.telemetry.org_from == OrgSource::Receiver
-                || probes.iter().any(|(_, probe)| probe.tenant.name == tenant.name)
-        };
+    pub(super) async fn senders(
+        &self,
+        is_asked: impl Fn(&Tenant) -> bool,
+    ) -> BTreeMap<&'a str, Sender> {
+        let is_asked =
+            |tenant: &&Tenant| self.telemetry.org_from == OrgSource::Receiver || is_asked(tenant);
         let found = self
             .contract
             .tenants
@@ -141,7 +173,7 @@ impl<'a> Session<'a> {
         Err(last)
     }
 
-    async fn send_markers<'p>(
+    pub(super) async fn send_markers<'p>(
         &self,
         probes: &[(usize, &'p DeliverProbe)],
         senders: &BTreeMap<&str, Sender>,
@@ -164,7 +196,7 @@ impl<'a> Session<'a> {
         probe: &'p DeliverProbe,
         senders: &BTreeMap<&str, Sender>,
     ) -> Marker<'p> {
-        let name = format!("{}_marker_{index}", self.prefix);
+        let name = self.marker(index);
         let sender = senders.get(probe.tenant.name.as_str()).cloned();
         let sender = sender.unwrap_or_else(|| Err("the contract has no such tenant".to_string()));
         let reply = match &sender {
@@ -183,6 +215,19 @@ impl<'a> Session<'a> {
         Marker { index, probe, name, sender, reply, sent: Instant::now() }
     }
 
+    /// The markers whose time is told: those that are the tenant's own in all respects.
+    fn timed<'p>(&self, probes: &[(usize, &'p DeliverProbe)]) -> Vec<(Signal, &'p str, String)> {
+        let own = probes.iter().filter(|(_, probe)| probe.forged.is_none());
+        let one = |(index, probe): &(usize, &'p DeliverProbe)| {
+            (probe.signal, probe.tenant.org.as_str(), self.marker(*index))
+        };
+        own.map(one).collect()
+    }
+
+    fn marker(&self, index: usize) -> String {
+        format!("{}_marker_{index}", self.prefix)
+    }
+
     async fn emit(&self, pod: &PodName, request: EmitRequest) -> Result<EmitReply, String> {
         match self.streams.ask_one(pod, Ask::Emit(request), EMIT_LIMIT * 2).await? {
             Reply::Emit(reply) => Ok(reply),
@@ -191,7 +236,7 @@ impl<'a> Session<'a> {
     }
 
     /// Write every fence, and give back why some could not be written.
-    async fn send_fences(
+    pub(super) async fn send_fences(
         &self,
         signals: &BTreeSet<Signal>,
         channels: &mut [Channel<'_>],
@@ -241,9 +286,8 @@ impl<'a> Session<'a> {
             if *of != signal {
                 continue;
             }
-            let mut fences = channels.iter().filter(|one| one.fences(marker.probe, org)).peekable();
-            let is_fenced = fences.peek().is_some();
-            let fence = is_fenced && fences.all(|one| sights.shows(signal, org, &one.fence));
+            let way = (marker.probe.over, marker.probe.tenant.name.as_str());
+            let fence = sights.is_fenced(channels, way, signal, org);
             let sight = OrgSight { marker: marker.is_in(body), fence };
             // A fallback organisation has no fence of its own; it counts only if it leaks.
             if sight.marker || !FALLBACK_ORGS.contains(&org.as_str()) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partywall_agent::protocol::{EmitRequest, Signal};
 use partywall_core::contract::{Contract, OrgSource};
 use partywall_core::inventory::PodName;
-use partywall_core::probe::{DeliverProbe, Over};
+use partywall_core::probe::Over;
 
 use super::deliver::{Sender, request};
 
@@ -61,9 +61,9 @@ impl Channel<'_> {
 
     /// Whether the fence of this channel must be seen in an organisation for a marker's absence
     /// there to count. Where receivers decide that is the fence of the organisation's own tenant.
-    pub(super) fn fences(&self, probe: &DeliverProbe, org: &str) -> bool {
-        let is_way = self.over == probe.over && self.orgs.contains(org);
-        is_way && (self.owner.is_some() || self.tenants.contains(probe.tenant.name.as_str()))
+    pub(super) fn fences(&self, (over, tenant): (Option<Over>, &str), org: &str) -> bool {
+        let is_way = self.over == over && self.orgs.contains(org);
+        is_way && (self.owner.is_some() || self.tenants.contains(tenant))
     }
 }
 
@@ -106,8 +106,6 @@ pub(super) fn channels<'a>(
 
 #[cfg(test)]
 mod tests {
-    use partywall_core::contract::Tenant;
-
     use super::*;
 
     fn contract(org_from: &str) -> Contract {
@@ -121,11 +119,6 @@ mod tests {
             tenant("b"),
         );
         Contract::load("partywall.yaml", &text).unwrap()
-    }
-
-    fn probe(contract: &Contract, tenant: &str, over: Option<Over>) -> DeliverProbe {
-        let tenant: Tenant = contract.tenant(tenant).unwrap().clone();
-        DeliverProbe { over, ..DeliverProbe::of(tenant, Signal::Log) }
     }
 
     fn senders<'a>(of: &[(&'a str, &str)]) -> BTreeMap<&'a str, Sender> {
@@ -147,10 +140,10 @@ mod tests {
             |request: &EmitRequest| request.headers.clone().unwrap()["x-scope-orgid"].clone();
         assert_eq!(asked.iter().map(under).collect::<Vec<_>>(), ["a", "b"]);
         assert!(asked.iter().all(|one| one.endpoint.as_deref() == Some("http://alloy:4318")));
-        let of_b = probe(&contract, "b", Some(Over::Http));
-        assert!(found[1].fences(&of_b, "a") && found[1].fences(&of_b, "b"));
-        assert!(!found[0].fences(&of_b, "a"), "another protocol is another way");
-        assert!(!found[1].fences(&of_b, "anonymous"));
+        let of_b = (Some(Over::Http), "b");
+        assert!(found[1].fences(of_b, "a") && found[1].fences(of_b, "b"));
+        assert!(!found[0].fences(of_b, "a"), "another protocol is another way");
+        assert!(!found[1].fences(of_b, "anonymous"));
         assert!(found.iter().all(|channel| channel.pod.is_none()));
     }
 
@@ -165,8 +158,8 @@ mod tests {
         assert_eq!(asked[0].endpoint.as_deref(), Some("http://alloy-b:4317"));
         assert_eq!(asked[0].headers, None, "as the environment says");
         assert_eq!(found[1].pod, Some(PodName::new("b", "open-webui")));
-        let of_a = probe(&contract, "a", None);
-        assert!(found[0].fences(&of_a, "a") && found[1].fences(&of_a, "b"));
-        assert!(!found[0].fences(&of_a, "b"), "nobody writes into another's organisation");
+        let of_a = (None, "a");
+        assert!(found[0].fences(of_a, "a") && found[1].fences(of_a, "b"));
+        assert!(!found[0].fences(of_a, "b"), "nobody writes into another's organisation");
     }
 }

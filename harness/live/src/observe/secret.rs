@@ -159,7 +159,8 @@ impl Vault<'_> {
         // A file whose recipients cannot be read was opened by nobody, which is judged already.
         let sealed_to = partywall_offline::sops::recipients(file, text).unwrap_or_default();
         let secrets = self.contract.tenants.iter().filter_map(|tenant| tenant.secrets.as_ref());
-        let known: Vec<&String> = secrets.flat_map(|secrets| &secrets.recipients).collect();
+        let mut known: Vec<&String> = secrets.flat_map(|secrets| &secrets.recipients).collect();
+        known.extend(&self.contract.recovery_recipients);
         let committed = |fresh: &String| {
             let mut pairs = self.session.recipients.iter();
             pairs.find(|(_, one)| *one == fresh).map_or(fresh.clone(), |(before, _)| before.clone())

@@ -18,6 +18,8 @@ pub(super) const SHORTEST: usize = 8;
 /// What an archive may grow to.
 const UNPACKED_MAX: u64 = 32 * 1024 * 1024;
 const HASH_SHOWN: usize = 12;
+/// How a gzip archive begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// One value that is looked for.
 pub(super) struct Canary {
@@ -47,6 +49,11 @@ impl Canary {
                 forms.push((form, text));
             }
         }
+        for (form, text) in escaped(value, json.trim_matches('"')) {
+            if text != value && forms.iter().all(|(_, known)| *known != text) {
+                forms.push((form, text));
+            }
+        }
         let kept = forms.into_iter().filter(|(_, text)| text.len() >= SHORTEST);
         Self {
             name: name.into(),
@@ -55,10 +62,33 @@ impl Canary {
         }
     }
 
+    /// How many bytes its longest form has.
+    pub(super) fn longest(&self) -> usize {
+        let lengths = self.forms.iter().map(|(_, text)| text.expose_secret().len());
+        lengths.max().unwrap_or_default()
+    }
+
     fn found_in(&self, text: &str) -> Option<(&'static str, usize)> {
         let mut forms = self.forms.iter();
         forms.find_map(|(form, text_of)| Some((*form, text.find(text_of.expose_secret())?)))
     }
+}
+
+/// What pages and JUnit make of a value, and Go of one in JSON.
+fn escaped(value: &str, json: &str) -> Vec<(&'static str, String)> {
+    let mut forms: Vec<(&'static str, String)> =
+        ["&#x27;", "&apos;", "&#39;", "'"].map(|quote| ("HTML", as_html(value, quote))).into();
+    // Texts between tags may keep their quotes.
+    forms.push(("XML", as_html(value, "'").replace("&quot;", "\"")));
+    let go = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+    forms.push(("JSON", go));
+    forms
+}
+
+/// What a writer of pages makes of a value; they differ in the quote.
+pub(super) fn as_html(value: &str, quote: &str) -> String {
+    let ampersands = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    ampersands.replace('"', "&quot;").replace('\'', quote)
 }
 
 /// What base64 makes of a value that stands behind so many other bytes, without the letters that
@@ -121,8 +151,13 @@ fn layers(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     layers
 }
 
+/// Whether this begins an archive, as it is or in base64, that only opens as a whole.
+pub(super) fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&GZIP) || bytes.starts_with(b"H4sI")
+}
+
 fn unpacked(bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
+    if !bytes.starts_with(&GZIP) {
         return None;
     }
     let mut unpacked = Vec::new();

@@ -50,6 +50,21 @@ fn every_form_is_found(#[case] bytes: Vec<u8>, #[case] form: &str) {
     assert!(found[0].contains(&format!(", {form}: ")), "{found:?}");
 }
 
+#[rstest]
+#[case::page("<td>a&amp;b&quot;c&#x27;d&lt;e/f</td>", "HTML")]
+#[case::junit("<failure>a&amp;b&quot;c&apos;d&lt;e/f</failure>", "HTML")]
+#[case::decimal("a&amp;b&quot;c&#39;d&lt;e/f", "HTML")]
+#[case::in_double_quotes("a&amp;b&quot;c'd&lt;e/f", "HTML")]
+#[case::between_tags("<failure>a&amp;b\"c'd&lt;e/f</failure>", "XML")]
+#[case::events(r#"{"a":"a&b\"c'd<e/f"}"#, "JSON")]
+#[case::of_go(r#"{"a":"a\u0026b\"c'd\u003ce/f"}"#, "JSON")]
+fn a_value_that_a_report_escapes_is_found(#[case] text: &str, #[case] form: &str) {
+    let canaries = [Canary::new("x", "a&b\"c'd<e/f")];
+    let found = search(&canaries, "report", text.as_bytes());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains(&format!(", {form}: ")), "{found:?}");
+}
+
 #[test]
 fn a_field_of_an_object_is_named() {
     let object = json!({"status": {"conditions": [{"message": format!("failed: {VALUE}")}]}});

@@ -2,18 +2,20 @@
 //! namespaces.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::sync::Arc;
 
 use age::secrecy::ExposeSecret;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod, Secret};
 use kube::api::{Api, ListParams, LogParams};
 use kube::{Resource, ResourceExt};
-use partywall_core::contract::{Contract, Tenant};
+use partywall_core::contract::Tenant;
 use partywall_core::inventory::OPEN_NAMESPACE;
 use partywall_core::observation::{SearchedPlace, SecretObservation};
 use partywall_offline::sops::{Identities, open};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::secret::Vault;
 use super::secret_canary::{Canary, SHORTEST, search, search_json};
@@ -21,34 +23,40 @@ use super::secret_plant::plant;
 use crate::push::sha256;
 use crate::random::nonce;
 use crate::reconcile::Flux;
-use crate::session::Session;
 
 /// Where Flux's controllers run.
 const FLUX: &str = "flux-system";
 /// A larger log is read from its end.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
-/// Larger files of a session are its images and no texts.
-const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// The name under which the harness's own canary is found.
-const PLANTED: &str = "planted by the harness";
+pub(super) const PLANTED: &str = "planted by the harness";
+/// Searches that copy and unpack much: one tenant's at a time.
+pub(super) static HEAVY: Semaphore = Semaphore::const_new(1);
+/// Letters that pages write in another way: a search that does not know it misses the plant too.
+const ESCAPED: &str = "&'<";
+
+/// A fresh value of the harness's own.
+pub(super) fn planted_value() -> Result<String, String> {
+    Ok(format!("planted-{}{ESCAPED}", nonce().map_err(|error| error.to_string())?))
+}
 
 impl Vault<'_> {
     /// Look for the tenant's values everywhere.
     pub(super) async fn search(&self, tenant: &Tenant) -> Result<SecretObservation, String> {
         let own = self.canaries(tenant)?;
-        let value = format!("planted-{}", nonce().map_err(|error| error.to_string())?);
+        let value = planted_value()?;
         let name = format!("partywall-{}", &value[..20]);
         let planted = plant(self.client, &self.session.bundle.agent, &name, &value).await?;
         let canaries = own.len();
-        let searcher =
-            Searcher { vault: self, tenant, own, planted: [Canary::new(PLANTED, &value)] };
+        let hunt = Arc::new(Hunt { own, planted: Canary::new(PLANTED, &value) });
+        let searcher = Searcher { vault: self, tenant, hunt };
         let places = searcher.places(&value, &planted.pod).await;
         planted.remove(self.client).await;
         Ok(SecretObservation::Searched { canaries, places })
     }
 
     /// The values of the tenant's pushed files that no other tenant has.
-    fn canaries(&self, tenant: &Tenant) -> Result<Vec<Canary>, String> {
+    pub(super) fn canaries(&self, tenant: &Tenant) -> Result<Vec<Canary>, String> {
         let layout = self.pushed_tree()?;
         let Some(key) = self.key_of(tenant)? else { return Ok(Vec::new()) };
         let keys = Identities::parse(&key).map_err(|error| error.to_string())?;
@@ -72,46 +80,65 @@ impl Vault<'_> {
     }
 }
 
-/// Where the tenants' secret values stand in the files of a folder: our own reports, say.
-pub async fn secrets_in_folder(
-    session: &Session,
-    contract: &Contract,
-    folder: &Path,
-) -> Result<Vec<String>, String> {
-    let client = session.client().await.map_err(|error| error.to_string())?;
-    let vault = Vault { client: &client, session, contract };
-    let mut found = Vec::new();
-    for tenant in contract.tenants.iter().filter(|tenant| tenant.secrets.is_some()) {
-        let own = vault.canaries(tenant)?;
-        let planted = [Canary::new(PLANTED, PLANTED)];
-        let searcher = Searcher { vault: &vault, tenant, own, planted };
-        let mut heap = Heap::default();
-        searcher.folder(&mut heap, "file", folder);
-        found.extend(heap.failed);
-        found.extend(heap.found);
-    }
-    Ok(found)
+/// Looks for the values of one tenant, and for the harness's own beside them.
+pub(super) struct Searcher<'a> {
+    pub(super) vault: &'a Vault<'a>,
+    pub(super) tenant: &'a Tenant,
+    pub(super) hunt: Arc<Hunt>,
 }
 
-struct Searcher<'a> {
-    vault: &'a Vault<'a>,
-    tenant: &'a Tenant,
-    own: Vec<Canary>,
-    planted: [Canary; 1],
+/// What is looked for.
+pub(super) struct Hunt {
+    /// The tenant's own values.
+    pub(super) own: Vec<Canary>,
+    /// The one that the harness planted.
+    pub(super) planted: Canary,
 }
 
 /// What was read of one place.
-#[derive(Default)]
-struct Heap {
-    read: usize,
-    found: Vec<String>,
-    planted: bool,
-    failed: Option<String>,
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    pub(super) read: usize,
+    pub(super) found: Vec<String>,
+    /// Whether what the harness had planted in this place was found.
+    pub(super) planted: bool,
+    pub(super) failed: Option<String>,
+}
+
+impl Heap {
+    /// Of a place that could not be read.
+    pub(super) fn failed(error: impl Display) -> Self {
+        Self { failed: Some(error.to_string()), ..Self::default() }
+    }
+
+    /// Takes what was read beside it.
+    pub(super) fn join(&mut self, other: Self) {
+        self.read += other.read;
+        self.found.extend(other.found);
+        self.planted |= other.planted;
+        self.failed = self.failed.take().or(other.failed);
+    }
+}
+
+impl Hunt {
+    pub(super) fn bytes(&self, heap: &mut Heap, place: &str, bytes: &[u8]) {
+        let planted = std::slice::from_ref(&self.planted);
+        heap.found.extend(search(&self.own, place, bytes));
+        heap.planted |= !search(planted, place, bytes).is_empty();
+    }
+
+    pub(super) fn json(&self, heap: &mut Heap, place: &str, object: &impl Serialize) {
+        heap.read += 1;
+        let planted = std::slice::from_ref(&self.planted);
+        let value = serde_json::to_value(object).unwrap_or_default();
+        heap.found.extend(search_json(&self.own, place, &value));
+        heap.planted |= !search_json(planted, place, &value).is_empty();
+    }
 }
 
 impl Searcher<'_> {
     async fn places(&self, value: &str, pod: &str) -> Vec<SearchedPlace> {
-        let (flux, events, config_maps, secrets, pods, logs, files) = futures::join!(
+        let (flux, events, config_maps, secrets, pods, logs, files, git) = futures::join!(
             self.flux(),
             self.objects::<Event>(),
             self.objects::<ConfigMap>(),
@@ -119,28 +146,19 @@ impl Searcher<'_> {
             self.objects::<Pod>(),
             self.logs(pod),
             self.files(value),
+            self.git(value),
         );
-        vec![
+        let mut places = vec![
             told("objects of Flux", flux),
             told("events", events),
             told("ConfigMaps", config_maps),
             told("Secrets and Helm releases of other namespaces", secrets),
             told("pods", pods),
             told("logs of Flux's controllers", logs),
-            told("the diagnostics bundle and the session's files", files),
-        ]
-    }
-
-    fn bytes(&self, heap: &mut Heap, place: &str, bytes: &[u8]) {
-        heap.found.extend(search(&self.own, place, bytes));
-        heap.planted |= !search(&self.planted, place, bytes).is_empty();
-    }
-
-    fn json(&self, heap: &mut Heap, place: &str, object: &impl Serialize) {
-        heap.read += 1;
-        let value = serde_json::to_value(object).unwrap_or_default();
-        heap.found.extend(search_json(&self.own, place, &value));
-        heap.planted |= !search_json(&self.planted, place, &value).is_empty();
+        ];
+        places.extend(files);
+        places.extend(git);
+        places
     }
 
     async fn flux(&self) -> Heap {
@@ -150,7 +168,7 @@ impl Searcher<'_> {
                 Ok(objects) => {
                     for object in objects {
                         let place = place_of(&kind.resource().kind, &object);
-                        self.json(&mut heap, &place, &object);
+                        self.hunt.json(&mut heap, &place, &object);
                     }
                 }
                 // A kind that the cluster does not have holds nothing.
@@ -170,7 +188,7 @@ impl Searcher<'_> {
         match api.list(&ListParams::default()).await {
             Ok(objects) => {
                 for object in objects {
-                    self.json(&mut heap, &place_of(&K::kind(&()), &object), &object);
+                    self.hunt.json(&mut heap, &place_of(&K::kind(&()), &object), &object);
                 }
             }
             Err(error) => heap.failed = Some(error.to_string()),
@@ -196,9 +214,9 @@ impl Searcher<'_> {
             heap.read += 1;
             let place = place_of("Secret", &secret);
             for (key, bytes) in secret.data.iter().flatten() {
-                self.bytes(&mut heap, &format!("{place}.data.{key}"), &bytes.0);
+                self.hunt.bytes(&mut heap, &format!("{place}.data.{key}"), &bytes.0);
             }
-            self.json(&mut heap, &place, &secret.metadata);
+            self.hunt.json(&mut heap, &place, &secret.metadata);
         }
         heap
     }
@@ -237,62 +255,15 @@ impl Searcher<'_> {
                 Ok(text) => {
                     heap.read += usize::from(namespace == FLUX);
                     let place = format!("log of {namespace}/{name} ({})", container.name);
-                    self.bytes(heap, &place, text.as_bytes());
+                    self.hunt.bytes(heap, &place, text.as_bytes());
                 }
                 Err(error) => heap.failed = Some(format!("log of {namespace}/{name}: {error}")),
             }
         }
     }
-
-    /// A diagnostics bundle as somebody would send it around, and what the session keeps.
-    async fn files(&self, value: &str) -> Heap {
-        let mut heap = Heap::default();
-        let failed = |error: &dyn std::fmt::Display| Some(error.to_string());
-        let scratch = match tempfile::tempdir() {
-            Ok(scratch) => scratch,
-            Err(error) => return Heap { failed: failed(&error), ..heap },
-        };
-        if let Err(error) = crate::diagnose::diagnose(self.vault.session, scratch.path()).await {
-            return Heap { failed: failed(&error), ..heap };
-        }
-        let note = format!("a log line with {value} in it\n");
-        if let Err(error) = std::fs::write(scratch.path().join("planted.log"), note) {
-            return Heap { failed: failed(&error), ..heap };
-        }
-        self.folder(&mut heap, "bundle", scratch.path());
-        self.folder(&mut heap, "session", self.vault.session.directory());
-        heap
-    }
-
-    fn folder(&self, heap: &mut Heap, word: &str, root: &Path) {
-        let mut folders: Vec<PathBuf> = vec![root.to_path_buf()];
-        while let Some(folder) = folders.pop() {
-            let Ok(entries) = std::fs::read_dir(&folder) else {
-                heap.failed = Some(format!("a folder of the {word} cannot be read"));
-                continue;
-            };
-            for entry in entries.flatten() {
-                let path = entry.path();
-                let kind = entry.file_type();
-                if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
-                    folders.push(path);
-                    continue;
-                }
-                let is_text = entry.metadata().is_ok_and(|data| data.len() <= FILE_BYTES);
-                if !kind.is_ok_and(|kind| kind.is_file()) || !is_text {
-                    continue;
-                }
-                // A file that is gone by now holds nothing.
-                let Ok(bytes) = std::fs::read(&path) else { continue };
-                heap.read += 1;
-                let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-                self.bytes(heap, &format!("{word} {name}"), &bytes);
-            }
-        }
-    }
 }
 
-fn told(place: &str, heap: Heap) -> SearchedPlace {
+pub(super) fn told(place: &str, heap: Heap) -> SearchedPlace {
     let unseen = (!heap.planted).then(|| "what the harness planted was not found".to_string());
     let Heap { read, mut found, failed, .. } = heap;
     found.sort();

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use partywall_agent::protocol::Signal;
+use partywall_core::probe::Over;
 use tokio::sync::Mutex;
 
-use super::deliver::{FALLBACK_ORGS, Marker, Session};
+use super::deliver::{Marker, Session};
 use super::fence::Channel;
 use super::store::Store;
 use crate::wait::{Poll, Wait, until};
 
 /// How long fences may take from the collector to the stores.
 const FENCE_WAIT: Wait = Wait::seconds(20).every(Duration::from_millis(250));
+
+/// How long and how often organisations are looked into while markers are sent.
+const FIRST_WAIT: Wait = Wait::seconds(60).every(Duration::from_millis(50));
 
 /// As much of a body as the agent keeps.
 const BODY_LENGTH_MAX: usize = 256 * 1024;
@@ -34,6 +38,18 @@ impl Sights {
         body.is_some_and(|body| body.len() < BODY_LENGTH_MAX && body.contains(fence))
     }
 
+    /// Whether an organisation shows every fence of a tenant's way there, of which there is one.
+    pub(super) fn is_fenced(
+        &self,
+        channels: &[Channel<'_>],
+        way: (Option<Over>, &str),
+        signal: Signal,
+        org: &str,
+    ) -> bool {
+        let mut fences = channels.iter().filter(|one| one.fences(way, org)).peekable();
+        fences.peek().is_some() && fences.all(|one| self.shows(signal, org, &one.fence))
+    }
+
     /// How long a marker took from its collector's answer until it was seen, at most.
     pub(super) fn visible_us(&self, marker: &Marker<'_>) -> Option<u64> {
         let first = self.first.get(&marker.name)?;
@@ -51,6 +67,51 @@ impl Sights {
     }
 }
 
+/// When each marker was first seen in its own organisation.
+pub(super) type Firsts = Mutex<BTreeMap<String, Instant>>;
+
+/// Look into the organisations of these markers while more markers and the fences are still being
+/// sent: otherwise the time until one is seen would be that until the last fence was written. Ends
+/// when all are seen.
+pub(super) async fn watch(
+    session: &Session<'_>,
+    awaited: &[(Signal, &str, String)],
+    firsts: &Firsts,
+) {
+    let outcome = until("every marker seen in its organisation", FIRST_WAIT, || async {
+        let mut firsts = firsts.lock().await;
+        let missing: Vec<_> =
+            awaited.iter().filter(|(_, _, name)| !firsts.contains_key(name)).collect();
+        let places: BTreeSet<(Signal, &str)> =
+            missing.iter().map(|(signal, org, _)| (*signal, *org)).collect();
+        for (signal, org) in places {
+            let store = match Store::new(session.streams, session.reader, session.telemetry, signal)
+            {
+                Ok(store) => store,
+                Err(detail) => return Poll::Failed(Malformed(detail)),
+            };
+            let Ok(reply) = store.query(Some(org), &session.prefix).await else { continue };
+            let now = Instant::now();
+            let here = missing.iter().filter(|(of, at, _)| (*of, *at) == (signal, org));
+            for (_, _, name) in here.filter(|(_, _, name)| shows(&reply.body, name)) {
+                firsts.insert(name.clone(), now);
+            }
+        }
+        match firsts.len() == awaited.len() {
+            true => Poll::Ready(()),
+            false => Poll::not_yet(format!("{} of {}", firsts.len(), awaited.len())),
+        }
+    });
+    // Who is not seen meanwhile is looked for with the fences.
+    drop(outcome.await);
+}
+
+/// Whether a store's answer shows a marker. The closing quote keeps marker_1 from being found in
+/// marker_12.
+pub(super) fn shows(body: &str, marker: &str) -> bool {
+    body.contains(&format!("{marker}\""))
+}
+
 /// Look until every fence that was written is seen, and once more: absence counts in what was
 /// asked for after that.
 pub(super) async fn look(
@@ -58,9 +119,10 @@ pub(super) async fn look(
     signals: &BTreeSet<Signal>,
     channels: &[Channel<'_>],
     markers: &[Marker<'_>],
+    first: BTreeMap<String, Instant>,
 ) -> (Sights, Option<String>) {
     let by_receiver = channels.iter().any(|channel| channel.pod.is_some());
-    let sights = Mutex::new(Sights::default());
+    let sights = Mutex::new(Sights { first, ..Sights::default() });
     let outcome = until("every organisation showing its fence", FENCE_WAIT, || async {
         let mut seen = sights.lock().await;
         if let Err(detail) = read(session, signals, markers, &mut seen).await {
@@ -92,7 +154,7 @@ async fn read(
 ) -> Result<(), String> {
     for signal in signals {
         let store = Store::new(session.streams, session.reader, session.telemetry, *signal)?;
-        for org in session.orgs().into_iter().chain(FALLBACK_ORGS) {
+        for org in session.orgs_and_fallbacks() {
             let body = match store.query(Some(org), &session.prefix).await {
                 Ok(reply) if reply.status == Some(200) => reply.body,
                 Ok(reply) => format!("status {:?} {}", reply.status, reply.detail),

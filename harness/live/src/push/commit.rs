@@ -72,9 +72,18 @@ pub(crate) async fn commit(
 
 /// Push the current commit.
 pub(crate) async fn push(folder: &Path, target: &Target<'_>) -> Result<(), PushError> {
+    update(folder, target, "HEAD").await
+}
+
+/// Remove the references at the server.
+pub(crate) async fn remove(folder: &Path, target: &Target<'_>) -> Result<(), PushError> {
+    update(folder, target, "").await
+}
+
+async fn update(folder: &Path, target: &Target<'_>, source: &str) -> Result<(), PushError> {
     let pair = format!("{}:{}", target.user, target.password);
     let token = base64::engine::general_purpose::STANDARD.encode(pair);
-    let references = target.references.iter().map(|name| format!("HEAD:{name}"));
+    let references = target.references.iter().map(|name| format!("{source}:{name}"));
     let tool = git(folder)
         .args(["push", "--quiet", "--force", target.url])
         .args(references)

@@ -90,7 +90,8 @@ impl Session {
 /// tenants list (an operator's key, say) is in the cluster only where a tenant has no other.
 pub(crate) fn key_secrets(tenants: &[TenantSecrets]) -> BTreeMap<String, BTreeSet<String>> {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for tenant in tenants {
+    // What a key service keeps is in no Secret.
+    for tenant in tenants.iter().filter(|tenant| !tenant.key_secret.is_empty()) {
         all.entry(tenant.key_secret.clone()).or_default().extend(tenant.recipients.clone());
     }
     let holders = |recipient: &String| all.values().filter(|set| set.contains(recipient)).count();

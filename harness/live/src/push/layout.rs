@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::commit::{Target, Unchanged, commit, push};
+use super::commit::{Target, Unchanged, commit, push, remove};
 use super::error::PushError;
 use super::rewrite::rewrite;
 use super::secrets::encrypt_anew;
@@ -236,6 +236,27 @@ pub(crate) async fn push_scratch_branch(
     folder: &Path,
     branch: &str,
 ) -> Result<(), PushError> {
+    on_scratch_branch(session, branch, async |target| {
+        commit(folder, target, Unchanged::Commit).await?;
+        push(folder, target).await
+    })
+    .await
+}
+
+/// Remove such a branch again, from any repository. Its objects stay on the server.
+pub(crate) async fn remove_scratch_branch(
+    session: &Session,
+    folder: &Path,
+    branch: &str,
+) -> Result<(), PushError> {
+    on_scratch_branch(session, branch, async |target| remove(folder, target).await).await
+}
+
+async fn on_scratch_branch(
+    session: &Session,
+    branch: &str,
+    act: impl AsyncFnOnce(&Target<'_>) -> Result<(), PushError>,
+) -> Result<(), PushError> {
     let server = session.git.as_ref();
     let server = server.ok_or_else(|| PushError::NoServer { session: session.name.clone() })?;
     let references = [format!("refs/heads/{branch}")].into();
@@ -247,8 +268,7 @@ pub(crate) async fn push_scratch_branch(
         user: &server.user,
         password: &password,
     };
-    commit(folder, &target, Unchanged::Commit).await?;
-    push(folder, &target).await
+    act(&target).await
 }
 
 fn password(session: &Session) -> Result<String, PushError> {

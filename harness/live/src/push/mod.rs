@@ -16,5 +16,5 @@ pub use layout::{PushOptions, Pushed, PushedRepository, layout_digest, push_layo
 pub use secrets::{SecretExpectation, hash_leaves};
 
 pub(crate) use keys::{apply_secret, ensure_keys, key_secrets};
-pub(crate) use layout::push_scratch_branch;
+pub(crate) use layout::{push_scratch_branch, remove_scratch_branch};
 pub(crate) use secrets::sha256;

@@ -143,7 +143,10 @@ impl Committed {
             .filter_map(|entry| entry["recipient"].as_str().map(str::to_string))
             .collect();
         if recipients.is_empty() {
-            return Err(wrong("it is encrypted for no age recipient"));
+            return Err(wrong(
+                "it is encrypted for no age recipient; files that a key service opens are judged \
+                 by `partywall check` alone",
+            ));
         }
         let rule = |key: &str| {
             let value = block.get(key)?.as_str()?;

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::{Client, ResourceExt};
 use partywall_core::event::{EdgeExposure, ExposedState};
-use partywall_core::exposure::{Told, kept};
+use partywall_core::exposure::{Held, Lane, Told, kept_and_watched, pods_lane, release_lane};
 use partywall_core::inventory::HARNESS_LABEL;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::clock::now_us;
+use super::kept_versions::{Chronicle, watch_versions};
 use super::pacer::stopped;
 use crate::push::hash_leaves;
 use crate::reconcile::Flux;
@@ -37,19 +38,22 @@ const FOLLOW: usize = 3;
 pub type ValueHashes = BTreeMap<String, String>;
 
 /// Who refers to what, and when it was looked at.
-type Lanes = BTreeMap<(String, String), Vec<Told>>;
+type Lanes = BTreeMap<Lane, Vec<Told>>;
 
 /// A meter over Secrets.
 pub struct SecretMeter {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    watches: JoinSet<()>,
 }
 
-struct Shared {
-    client: Client,
-    namespaces: Vec<String>,
-    begun_us: u64,
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) namespaces: Vec<String>,
+    pub(super) begun_us: u64,
+    /// What the watches told.
+    pub(super) chronicle: Mutex<Chronicle>,
     state: Mutex<State>,
 }
 
@@ -75,10 +79,12 @@ impl SecretMeter {
         begun_us: u64,
     ) -> Self {
         let state = Mutex::new(State { accepted, ..State::default() });
-        let shared = Arc::new(Shared { client, namespaces, begun_us, state });
+        let chronicle = Mutex::default();
+        let shared = Arc::new(Shared { client, namespaces, begun_us, chronicle, state });
         let stop = watch::channel(false).0;
         let task = tokio::spawn(Arc::clone(&shared).run(stop.subscribe()));
-        Self { shared, stop, task }
+        let watches = watch_versions(&shared);
+        Self { shared, stop, task, watches }
     }
 
     /// How often each Secret is looked at.
@@ -128,14 +134,29 @@ impl SecretMeter {
         .await
     }
 
-    /// Stops to look, and tells what was seen.
-    pub async fn finish(self) -> Vec<EdgeExposure> {
+    /// Stops to look, and tells what was seen. The watches count only if they tell of a Secret that
+    /// is made now: then they told of everything before it.
+    pub async fn finish(mut self) -> Vec<EdgeExposure> {
+        self.shared.fence().await;
+        self.watches.shutdown().await;
         self.stop.send_replace(true);
         // A look under way is bounded by the client's own time-out; what it misses is unknown.
         let _ended = tokio::time::timeout(Duration::from_secs(5), self.task).await;
+        let end_us = now_us().saturating_sub(self.shared.begun_us);
         let state = self.shared.state();
-        let lanes = state.lanes.iter();
-        lanes.map(|((who, what), looks)| kept(who, what, looks, PERIOD_US)).collect()
+        let (mut watched, unwatched_us) = self.shared.chronicle().lanes(end_us);
+        let mut lanes = state.lanes.clone();
+        for (lane, seen) in &watched {
+            // What was there for no look, and without a gap, tells nothing.
+            if seen.gaps > 0 {
+                lanes.entry(lane.clone()).or_default();
+            }
+        }
+        let told = lanes.iter().map(|(lane, looks)| {
+            let seen = watched.remove(lane).unwrap_or_default();
+            kept_and_watched(lane, looks, &seen, unwatched_us, PERIOD_US)
+        });
+        told.collect()
     }
 }
 
@@ -149,6 +170,8 @@ impl Shared {
         let mut ticks = interval(Duration::from_micros(PERIOD_US));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut count, mut looks) = (0_u64, JoinSet::new());
+        let shared = Arc::clone(&self);
+        looks.spawn(async move { shared.sweep().await });
         loop {
             tokio::select! {
                 () = stopped(&mut stop) => break,
@@ -219,10 +242,7 @@ impl Shared {
         for round in 1..=FOLLOW {
             seen.clear();
             for (release, name, key) in &references {
-                let lane = (
-                    format!("HelmRelease {namespace}/{release}"),
-                    format!("the Secret behind valuesFrom ({key})"),
-                );
+                let lane = release_lane(namespace, release, key);
                 seen.push((lane, self.value_state(namespace, name, key).await));
             }
             let is_wrong = seen.iter().any(|(_, state)| *state == ExposedState::Closed);
@@ -248,14 +268,8 @@ impl Shared {
             Api::namespaced_with(self.client.clone(), namespace, &resource);
         let mut found = Vec::new();
         for release in api.list(&ListParams::default()).await? {
-            let sources = release.data["spec"]["valuesFrom"].as_array().cloned();
-            for source in sources.unwrap_or_default() {
-                let (kind, name) = (&source["kind"], source["name"].as_str());
-                if let (true, Some(name)) = (kind == "Secret", name) {
-                    let key = source["valuesKey"].as_str().unwrap_or("values.yaml");
-                    found.push((release.name_any(), name.to_string(), key.to_string()));
-                }
-            }
+            let values = values_of(&release).into_iter();
+            found.extend(values.map(|(name, key)| (release.name_any(), name, key)));
         }
         Ok(found)
     }
@@ -267,11 +281,7 @@ impl Shared {
             Ok(None) => return ExposedState::Closed,
             Err(_) => return ExposedState::Unknown,
         };
-        let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
-        let document = text.and_then(|text| serde_saphyr::from_str::<Value>(&text).ok());
-        let hashes = document.as_ref().map(hash_leaves).unwrap_or_default();
-        match self.state().accepted.contains(&hashes) {
+        match self.state().is_right(&secret, key) {
             true => ExposedState::Open,
             false => ExposedState::Closed,
         }
@@ -283,11 +293,7 @@ impl Shared {
         for namespace in &self.namespaces {
             let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
             for pod in pods.list(&ListParams::default()).await? {
-                let is_ours = pod.labels().contains_key(HARNESS_LABEL);
-                if is_ours || pod.metadata.deletion_timestamp.is_some() {
-                    continue;
-                }
-                found.extend(named_by(&pod).into_iter().map(|name| (namespace.clone(), name)));
+                found.extend(needed_by(&pod).into_iter().map(|name| (namespace.clone(), name)));
             }
         }
         Ok(found)
@@ -299,7 +305,7 @@ impl Shared {
     ) -> Vec<((String, String), ExposedState)> {
         let mut seen = Vec::new();
         for (namespace, name) in named {
-            let lane = (format!("pods of {namespace}"), format!("the Secret {name}"));
+            let lane = pods_lane(namespace, name);
             let state = self.whole_state(namespace, name).await;
             let is_referred = match state {
                 ExposedState::Closed => self
@@ -322,15 +328,57 @@ impl Shared {
             Ok(None) => return ExposedState::Closed,
             Err(_) => return ExposedState::Unknown,
         };
-        let hash = whole_hash(&secret);
-        let mut state = self.state();
-        let place = (namespace.to_string(), name.to_string());
-        let follows_change = state.follows_change;
-        let baseline = state.baseline.entry(place).or_insert_with(|| hash.clone());
-        match *baseline == hash || follows_change {
+        match self.state().is_whole(namespace, &secret) {
             true => ExposedState::Open,
             false => ExposedState::Closed,
         }
+    }
+
+    /// What a Secret holds, judged by what may be in it now.
+    pub(super) fn held(&self, secret: &Secret) -> Held {
+        let mut state = self.state();
+        let entries = secret.data.iter().flatten().map(|(entry, _)| entry);
+        let entries = entries.map(|entry| (entry.clone(), state.is_right(secret, entry)));
+        let entries = entries.collect();
+        Held { entries, whole: state.is_whole(&secret.namespace().unwrap_or_default(), secret) }
+    }
+}
+
+impl State {
+    /// Whether an entry holds values that a release may be given.
+    fn is_right(&self, secret: &Secret, entry: &str) -> bool {
+        let bytes = secret.data.as_ref().and_then(|data| data.get(entry));
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
+        let document = text.and_then(|text| serde_saphyr::from_str::<Value>(&text).ok());
+        let hashes = document.as_ref().map(hash_leaves).unwrap_or_default();
+        self.accepted.contains(&hashes)
+    }
+
+    /// Whether a Secret is what it was when it was first seen, or may be another.
+    fn is_whole(&mut self, namespace: &str, secret: &Secret) -> bool {
+        let place = (namespace.to_string(), secret.name_any());
+        let hash = whole_hash(secret);
+        let baseline = self.baseline.entry(place).or_insert_with(|| hash.clone());
+        *baseline == hash || self.follows_change
+    }
+}
+
+/// Name and entry of every Secret that a release takes values from.
+pub(super) fn values_of(release: &DynamicObject) -> BTreeSet<(String, String)> {
+    let sources = release.data["spec"]["valuesFrom"].as_array().into_iter().flatten();
+    let secrets = sources.filter(|source| source["kind"] == "Secret").filter_map(|source| {
+        let key = source["valuesKey"].as_str().unwrap_or("values.yaml");
+        Some((source["name"].as_str()?.to_string(), key.to_string()))
+    });
+    secrets.collect()
+}
+
+/// The Secrets that a tenant's pod cannot be without, as long as it is to stay.
+pub(super) fn needed_by(pod: &Pod) -> BTreeSet<String> {
+    let is_ours = pod.labels().contains_key(HARNESS_LABEL);
+    match is_ours || pod.metadata.deletion_timestamp.is_some() {
+        true => BTreeSet::new(),
+        false => named_by(pod),
     }
 }
 
@@ -375,42 +423,5 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_pod_names_the_secrets_that_it_cannot_be_without() {
-        let pod: Pod = serde_json::from_value(json!({
-            "metadata": {"name": "x"},
-            "spec": {
-                "containers": [{
-                    "name": "x",
-                    "env": [
-                        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "one", "key": "k"}}},
-                        {"name": "B", "valueFrom": {"secretKeyRef":
-                            {"name": "maybe", "key": "k", "optional": true}}}
-                    ],
-                    "envFrom": [{"secretRef": {"name": "two"}}]
-                }],
-                "volumes": [{"name": "v", "secret": {"secretName": "three"}}]
-            }
-        }))
-        .unwrap();
-        let names: Vec<String> = named_by(&pod).into_iter().collect();
-        assert_eq!(names, ["one", "three", "two"]);
-    }
-
-    #[test]
-    fn a_secret_is_another_once_a_value_changed() {
-        let secret = |value: &str| Secret {
-            data: Some(
-                [("k".to_string(), k8s_openapi::ByteString(value.as_bytes().to_vec()))].into(),
-            ),
-            ..Secret::default()
-        };
-        assert_eq!(whole_hash(&secret("a")), whole_hash(&secret("a")));
-        assert_ne!(whole_hash(&secret("a")), whole_hash(&secret("b")));
-    }
-}
+#[path = "kept_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ mod clock;
 mod follow;
 mod hand;
 mod kept;
+mod kept_versions;
 mod meter;
 mod moments;
 mod newborn;

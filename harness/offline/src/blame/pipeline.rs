@@ -21,6 +21,25 @@ pub fn tenancy(layout: &Layout, store: Signal) -> Option<Blame> {
     layout.documents.iter().find_map(|document| switched_off(document, switch))
 }
 
+/// The line that lets a store be read as several organisations at once.
+pub fn federation(layout: &Layout, store: Signal) -> Option<Blame> {
+    let path: &[&str] = match store {
+        Signal::Log => &["querier", "multi_tenant_queries_enabled"],
+        Signal::Metric => &["tenant_federation", "enabled"],
+    };
+    let switched_on = |document: &Document| {
+        let item = document.root.at(path)?;
+        (item.node == Node::Scalar("true".to_string())).then(|| Blame {
+            location: SourceLocation::new(document.location.file.clone(), item.line),
+            because: format!(
+                "`{}: true` lets whoever asks read several organisations at once",
+                path.join(".")
+            ),
+        })
+    };
+    tenancy(layout, store).or_else(|| layout.documents.iter().find_map(switched_on))
+}
+
 /// Either store without tenancy: everything it takes is in one organisation.
 pub(super) fn single_tenant(layout: &Layout) -> Option<Blame> {
     SWITCHES.iter().find_map(|(store, _)| tenancy(layout, *store))

@@ -8,7 +8,9 @@ use partywall_core::contract::Contract;
 use partywall_core::event::{Blame, Defect, NotJudged};
 use partywall_core::inventory::{Inventory, Lacks};
 use partywall_core::observation::Observation;
-use partywall_core::probe::{AccessProbe, DeliverProbe, Probe, ProbeBatch, ProbeKind};
+use partywall_core::probe::{
+    AccessProbe, Asker, DeliverProbe, LoadProbe, Probe, ProbeBatch, ProbeKind,
+};
 
 use super::blind;
 use super::controller_labels;
@@ -147,11 +149,18 @@ impl<'a> OfflineCluster<'a> {
             Probe::Dns(_) => Observation::Failed {
                 detail: "the files do not tell what a name server answers".to_string(),
             },
+            Probe::Load(probe) => deliveries.load(probe).map_or_else(unknown, Observation::Load),
             Probe::Deliver(probe) => {
                 deliveries.observe(probe).map_or_else(unknown, Observation::Deliver)
             }
-            Probe::Access(AccessProbe { store }) => {
+            Probe::Access(AccessProbe { store, by: Asker::Nobody }) => {
                 telemetry.access(*store, &reaches).map_or_else(unknown, Observation::Access)
+            }
+            Probe::Access(AccessProbe { store, by: Asker::TwoOrganisations }) => {
+                telemetry.both(*store, deliveries).map_or_else(unknown, Observation::Read)
+            }
+            Probe::Sources(probe) => {
+                telemetry.sources(probe, deliveries).map_or_else(unknown, Observation::Sources)
             }
             Probe::Attempt(probe) => self.attempts().answer(probe),
         }
@@ -206,7 +215,15 @@ impl Cluster for OfflineCluster<'_> {
         match probe {
             Probe::Reach(probe) => self.ground().blame(probe),
             Probe::Deliver(probe) => self.telemetry_blame(probe),
-            Probe::Access(probe) => self.telemetry().blame_access(probe.store),
+            Probe::Load(probe) => {
+                let LoadProbe { tenant, signal, over, .. } = probe;
+                let marker = DeliverProbe::of(tenant.clone(), *signal);
+                self.telemetry_blame(&DeliverProbe { over: *over, ..marker })
+            }
+            Probe::Access(probe) => self.telemetry().blame_access(*probe),
+            Probe::Sources(probe) => {
+                self.telemetry().blame_sources(probe, &|hop| self.ground().hop(hop))
+            }
             Probe::Dns(_) => None,
             Probe::Attempt(probe) => rights::blame(&self.attempts(), probe),
             Probe::Secret(probe) => self.vault.blame(probe),

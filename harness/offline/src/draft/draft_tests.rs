@@ -18,7 +18,7 @@ fn rendered(layout: &Layout, applied: &[(&str, &str)]) -> Rendered {
             objects.push(Object { value, origin: place.location, applied_by: by.to_string() });
         }
     }
-    Rendered { objects, sources: layout.clone(), ..Rendered::default() }
+    Rendered { objects, sources: layout.clone().into(), ..Rendered::default() }
 }
 
 fn layout(files: &[(&str, &str)]) -> Layout {

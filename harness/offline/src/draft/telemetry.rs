@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use partywall_core::data_source::data_sources;
 use partywall_core::document::{Item, Node, documents};
 use partywall_core::event::NotJudged;
 
@@ -9,6 +10,7 @@ use super::tenants::Tenant;
 use super::workloads::Workloads;
 use crate::blame::fixes_several_orgs;
 use crate::render::{Object, Rendered};
+use crate::telemetry::texts_of;
 
 /// What OpenTelemetry's exporters send along.
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
@@ -29,6 +31,8 @@ pub(super) struct Stores {
     pub(super) metrics: Option<String>,
     /// Whether a collector has an organisation for each of several receivers.
     pub(super) by_receiver: bool,
+    /// The namespace in which Grafana is given data sources that lead to a store.
+    pub(super) data_sources: Option<String>,
 }
 
 /// The organisation of a tenant.
@@ -120,9 +124,25 @@ pub(super) fn stores(rendered: &Rendered, platform: &[String]) -> Option<Stores>
     };
     let logs = store(&["loki", "loki-gateway", "loki-distributor"], 3100);
     let metrics = store(&["mimir", "mimir-nginx", "mimir-gateway", "mimir-distributor"], 9009);
-    (logs.is_some() || metrics.is_some()).then(|| Stores {
-        logs,
-        metrics,
+    let known: Vec<&String> = logs.iter().chain(&metrics).collect();
+    let data_sources = provisioned(rendered, platform, &known);
+    (!known.is_empty()).then(|| Stores {
+        logs: logs.clone(),
+        metrics: metrics.clone(),
         by_receiver: fixes_several_orgs(&rendered.sources),
+        data_sources,
     })
+}
+
+/// The namespace of the platform that has data sources for one of these stores.
+fn provisioned(rendered: &Rendered, platform: &[String], stores: &[&String]) -> Option<String> {
+    let objects = ["ConfigMap", "Secret"].into_iter().flat_map(|kind| rendered.of_kind(kind));
+    let mut objects = objects.filter(|one| platform.iter().any(|name| name == one.namespace()));
+    let leads = |object: &&Object| {
+        let texts = texts_of(object).into_iter().filter_map(|given| given.text);
+        texts
+            .flat_map(|text| data_sources(&object.label(), &text))
+            .any(|source| stores.iter().any(|store| source.leads_to(object.namespace(), store)))
+    };
+    objects.find(leads).map(|object| object.namespace().to_string())
 }

@@ -191,7 +191,13 @@ fn stores(text: &mut String, findings: &Findings) {
     text.push_str("# `header` believes the sender; say `receiver` where the way that telemetry comes in decides its organisation.\n");
     let (logs, metrics) = (scalar(logs), scalar(metrics));
     let from = if stores.by_receiver { "receiver" } else { "header" };
-    line(text, format_args!("telemetry: {{logs: {logs}, metrics: {metrics}, orgFrom: {from}}}"));
+    let sources =
+        stores.data_sources.as_deref().map(|name| format!(", dataSources: {}", scalar(name)));
+    let sources = sources.unwrap_or_default();
+    line(
+        text,
+        format_args!("telemetry: {{logs: {logs}, metrics: {metrics}, orgFrom: {from}{sources}}}"),
+    );
 }
 
 fn repositories(text: &mut String, findings: &Findings) {

@@ -118,6 +118,7 @@ const LEFT_OUT: &[Killer] = &[
     scenario("telemetry/", "does not leave"),
     scenario("telemetry/", "could not be made"),
     scenario("telemetry/", "nothing stands behind"),
+    scenario("telemetry/data-sources", "no data source of Grafana"),
     scenario("secrets/arrives-decrypted", ""),
     scenario("attempts/services", LOSS),
     defect("reference-not-found", ""),

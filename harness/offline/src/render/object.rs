@@ -1,6 +1,7 @@
 //! What Flux would apply, with the lines that it comes from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use partywall_core::Layout;
 use partywall_core::document::Document;
@@ -44,22 +45,26 @@ impl Object {
 
     /// `apiVersion`, or empty.
     pub fn api_version(&self) -> &str {
-        self.text(&["apiVersion"]).unwrap_or_default()
+        text_of(&self.value, "apiVersion")
     }
 
     /// `kind`, or empty.
     pub fn kind(&self) -> &str {
-        self.text(&["kind"]).unwrap_or_default()
+        text_of(&self.value, "kind")
     }
 
     /// `metadata.name`, or empty.
     pub fn name(&self) -> &str {
-        self.text(&["metadata", "name"]).unwrap_or_default()
+        self.metadata("name")
     }
 
     /// `metadata.namespace`, or empty for objects of the whole cluster.
     pub fn namespace(&self) -> &str {
-        self.text(&["metadata", "namespace"]).unwrap_or_default()
+        self.metadata("namespace")
+    }
+
+    fn metadata(&self, key: &str) -> &str {
+        self.value.get("metadata").map_or("", |metadata| text_of(metadata, key))
     }
 
     /// `metadata.labels`.
@@ -99,6 +104,18 @@ impl Object {
     }
 }
 
+/// A text right below a mapping, or nothing. Every search for an object asks for it, so that it
+/// goes no long way round.
+fn text_of<'a>(mapping: &'a Value, key: &str) -> &'a str {
+    match mapping {
+        Value::Object(entries) => match entries.get(key) {
+            Some(Value::String(text)) => text,
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
 /// A layout as Flux would apply it.
 #[derive(Clone, Debug, Default)]
 pub struct Rendered {
@@ -110,7 +127,7 @@ pub struct Rendered {
     pub not_judged: Vec<NotJudged>,
     /// The written files behind the objects: those of the layout, and those of other
     /// repositories by their path relative to the layout's root.
-    pub sources: Layout,
+    pub sources: Arc<Layout>,
 }
 
 impl Rendered {

@@ -5,6 +5,7 @@
 //! says what it waits for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use partywall_core::Layout;
 use partywall_core::event::NotJudged;
@@ -42,7 +43,7 @@ pub fn render(
     walk.begin(entry);
     walk.run(options)?;
     let mut rendered = walk.finish();
-    rendered.sources = sources.layout;
+    rendered.sources = sources.layout.into();
     Ok(rendered)
 }
 
@@ -291,7 +292,7 @@ impl<'a> Walk<'a> {
                 not_judged.extend(unread_options(source));
             }
         }
-        Rendered { objects: self.objects.all, flux, not_judged, sources: Layout::default() }
+        Rendered { objects: self.objects.all, flux, not_judged, sources: Arc::default() }
     }
 
     /// What a unit says in the end; nothing where nobody can tell.

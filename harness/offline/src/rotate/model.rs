@@ -81,7 +81,8 @@ impl Rotation {
     fn must_be_own(&self, layout: &Layout, contract: &Contract) -> Result<(), RotateError> {
         for other in contract.tenants.iter().filter(|other| other.name != self.tenant) {
             let Some(secrets) = &other.secrets else { continue };
-            if secrets.recipients.contains(&self.old) || secrets.key_secret == self.key_secret {
+            let same_secret = !self.key_secret.is_empty() && secrets.key_secret == self.key_secret;
+            if secrets.recipients.contains(&self.old) || same_secret {
                 let place = self.contract.first().map(|(_, place)| place.clone());
                 let place = place.unwrap_or_else(|| SourceLocation::new(CONTRACT, 1));
                 let message = format!("the key {} is that of {} too", self.old, other.name);

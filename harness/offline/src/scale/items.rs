@@ -49,6 +49,18 @@ pub(super) fn renumbered(text: &str, from: u16, to: u16) -> String {
     new
 }
 
+/// The text with every number behind a key so much larger.
+pub(super) fn shifted(text: &str, key: &str, by: u16) -> String {
+    let shift = |line: &str| {
+        let (before, number) = line.split_once(key)?;
+        let number: u32 = number.trim_end().parse().ok()?;
+        let end = if line.ends_with('\n') { "\n" } else { "" };
+        before.trim().is_empty().then(|| format!("{before}{key}{}{end}", number + u32::from(by)))
+    };
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| shift(line).unwrap_or_else(|| line.to_string())).collect()
+}
+
 /// The text with every item about `template` repeated by `copies`, and without the items that are
 /// about `others`. An item that holds several tenants is looked into. An item is one of a list, or
 /// an entry whose key names a tenant.
@@ -104,6 +116,13 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn numbers_behind_a_key_are_shifted() {
+        let text = "- name: a\n  orgId: 2\n  # orgId: 2\n  other: 2\n";
+        let expected = "- name: a\n  orgId: 5\n  # orgId: 2\n  other: 2\n";
+        assert_eq!(shifted(text, "orgId: ", 3), expected);
+    }
 
     fn twice(item: &str) -> Vec<String> {
         ["t-1", "t-2"].map(|name| renamed(item, "a", name)).to_vec()

@@ -9,11 +9,14 @@ use partywall_core::Layout;
 use partywall_core::contract::{Contract, FlowTarget, Tenant};
 
 use super::error::ScaleError;
-use super::items::{names, renamed, renumbered, repeated};
+use super::items::{names, renamed, renumbered, repeated, shifted};
 use super::seal::sealed_anew;
 
 /// Names have three digits.
 const TENANTS_MAX: usize = 999;
+
+/// How a data source says to which organisation of Grafana it belongs: every copy has its own.
+const GRAFANA_ORG: &str = "orgId: ";
 
 /// What is to be made.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +154,7 @@ impl<'a> Template<'a> {
         for port in &self.ports {
             new = renumbered(&new, *port, port + self.stride() * copy.place);
         }
-        new.replace(self.recipient, &copy.recipient)
+        shifted(&new, GRAFANA_ORG, copy.place).replace(self.recipient, &copy.recipient)
     }
 
     fn seal(

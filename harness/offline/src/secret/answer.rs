@@ -290,6 +290,7 @@ impl<'a> Vault<'a> {
         let listed = |name: &String| {
             let mut secrets = self.contract.tenants.iter().filter_map(|one| one.secrets.as_ref());
             secrets.any(|secrets| secrets.recipients.contains(name))
+                || self.contract.recovery_recipients.contains(name)
         };
         let all = sealed_to(self.layout, file).into_iter();
         all.filter(|one| !listed(&one.name)).map(|one| (one.location, one.name)).collect()

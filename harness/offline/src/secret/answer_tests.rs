@@ -205,7 +205,7 @@ fn what_is_not_carried_does_not_arrive() {
 #[test]
 fn nothing_of_an_unbuilt_folder_arrives() {
     let layout = World::default().layout();
-    let rendered = Rendered { sources: layout.clone(), ..Rendered::default() };
+    let rendered = Rendered { sources: layout.clone().into(), ..Rendered::default() };
     let said = said(&judged("arrives-decrypted", &layout, &rendered, &contract(), &both()));
     assert!(said.contains("no HelmRelease of customer-a takes values from a Secret"), "{said}");
 }

@@ -67,14 +67,19 @@ impl fmt::Debug for Keys {
 /// The public keys whose private halves are in a tenant's key Secret. A recipient that the
 /// tenants of several key Secrets list (an operator's key, say) is in a Secret only where a
 /// tenant has no other.
-pub(crate) fn own_recipients<'a>(contract: &'a Contract, tenant: &Tenant) -> BTreeSet<&'a str> {
+pub(crate) fn own_recipients<'a>(contract: &'a Contract, tenant: &'a Tenant) -> BTreeSet<&'a str> {
     let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for secrets in contract.tenants.iter().filter_map(|tenant| tenant.secrets.as_ref()) {
         let listed = secrets.recipients.iter().map(String::as_str);
-        all.entry(&secrets.key_secret).or_default().extend(listed);
+        // What a key service keeps is in no Secret, and nobody shares one.
+        if !secrets.key_secret.is_empty() {
+            all.entry(&secrets.key_secret).or_default().extend(listed);
+        }
     }
     let Some(secrets) = &tenant.secrets else { return BTreeSet::new() };
-    let Some(set) = all.get(secrets.key_secret.as_str()) else { return BTreeSet::new() };
+    let Some(set) = all.get(secrets.key_secret.as_str()) else {
+        return secrets.recipients.iter().map(String::as_str).collect();
+    };
     let holders = |one: &str| all.values().filter(|set| set.contains(one)).count();
     let own: BTreeSet<&str> = set.iter().copied().filter(|one| holders(one) == 1).collect();
     if own.is_empty() { set.clone() } else { own }

@@ -30,6 +30,7 @@ pub(super) struct Metadata {
     /// The line of the MAC; that of the block where there is none.
     pub(super) mac_line: u64,
     pub(super) last_modified: String,
+    pub(super) last_modified_line: u64,
     pub(super) mac_only_encrypted: bool,
 }
 
@@ -49,13 +50,14 @@ impl Metadata {
         // Flux opens a file without one, so that only whoever checks it misses it.
         let mac = sops.get("mac").and_then(|item| Some((item.line, item.text()?)));
         let (mac_line, mac) = mac.unwrap_or((sops.line, ""));
-        let (_, last_modified) = text("lastmodified")?;
+        let (last_modified_line, last_modified) = text("lastmodified")?;
         Ok(Self {
             wrapped: wrapped(file, sops)?,
             rule: Rule::read(file, sops)?,
             mac: mac.to_string(),
             mac_line,
             last_modified: last_modified.to_string(),
+            last_modified_line,
             mac_only_encrypted: sops.get("mac_only_encrypted").and_then(Item::text) == Some("True"),
         })
     }

@@ -17,7 +17,8 @@ use super::open::open;
 use super::rotation_lines::Lines;
 use super::tree::{self, Item, Leaf};
 
-/// The file with one more recipient of the same data key: what `sops updatekeys` does.
+/// The file with one more recipient of the same data key: what `sops updatekeys` does, which leaves
+/// the time of the last change as it is.
 pub fn with_recipient(
     file: &str,
     text: &str,
@@ -64,6 +65,7 @@ pub fn without_recipient(file: &str, text: &str, recipient: &str) -> Result<Stri
 }
 
 /// The file under a data key of its own making, for the same recipients: what `sops rotate` does.
+/// The MAC is sealed to the time of the change, which is now.
 pub fn with_new_data_key(
     file: &str,
     text: &str,
@@ -102,6 +104,11 @@ fn checked(
         Ok(opened) if opened.leaf_hashes() == *expected => Ok(new),
         _ => Err(unreadable(file)),
     }
+}
+
+/// As sops writes it: to the second, in UTC.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn unreadable(file: &str) -> OpenError {
@@ -150,6 +157,7 @@ fn sealed_anew(
         old: &old,
         new: &new,
         change,
+        now: now(),
         hash: Sha512::new(),
         tokens: Vec::new(),
         places: BTreeSet::from([":".to_string()]),
@@ -161,6 +169,7 @@ fn sealed_anew(
     sealing.comments(text)?;
     sealing.mac()?;
     let mut lines = Lines::new(file, &sealing.replaced(text)?);
+    lines.modified(&metadata, &sealing.now)?;
     // From the last to the first, so that the places of the others stay.
     let items = lines.recipients(&metadata)?;
     for (item, one) in items.iter().zip(&metadata.wrapped).rev() {
@@ -193,6 +202,8 @@ struct Sealing<'a> {
     old: &'a DataKey,
     new: &'a DataKey,
     change: Option<(&'a str, &'a str)>,
+    /// The time of the change.
+    now: String,
     hash: Sha512,
     /// What stands in the file, and what will.
     tokens: Vec<(String, String)>,
@@ -273,7 +284,7 @@ impl Sealing<'_> {
     fn mac(&mut self) -> Result<(), OpenError> {
         let hash = std::mem::take(&mut self.hash).finalize();
         let plain: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
-        let (place, token) = (self.metadata.last_modified.clone(), self.metadata.mac.clone());
+        let (place, token) = (self.now.clone(), self.metadata.mac.clone());
         self.token(&place, &token, &plain)
     }
 

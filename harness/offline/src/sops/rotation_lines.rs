@@ -64,6 +64,24 @@ impl<'a> Lines<'a> {
         Ok(RecipientLines { at: start..end, indent: " ".repeat(depth), is_key_first })
     }
 
+    /// Writes the time of the last change anew.
+    pub(super) fn modified(&mut self, metadata: &Metadata, now: &str) -> Result<(), OpenError> {
+        let number = metadata.last_modified_line;
+        let before = metadata.last_modified.as_str();
+        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let line = place.and_then(|place| self.lines.get_mut(place));
+        match line.filter(|line| !before.is_empty() && line.contains(before)) {
+            Some(line) => {
+                *line = line.replacen(before, now, 1);
+                Ok(())
+            }
+            None => {
+                let message = "the time of the last change is not written as SOPS writes it";
+                Err(OpenError::malformed(self.file, number, message))
+            }
+        }
+    }
+
     pub(super) fn insert_after(&mut self, item: &RecipientLines, key: &str, armor: &str) {
         let end = item.at.end;
         self.lines.splice(end..end, item.written(key, armor));

@@ -1,14 +1,16 @@
 //! The line that has a tenant's telemetry end where it does.
 
+use partywall_core::check::source_fault;
 use partywall_core::contract::Tenant;
 use partywall_core::event::Blame;
-use partywall_core::probe::{DeliverProbe, Signal};
+use partywall_core::probe::{AccessProbe, Asker, DeliverProbe, SourcesProbe};
 
 use super::estate::Telemetry;
-use super::route::{End, Reaches, Route};
+use super::route::{End, Hop, Reaches, Route};
 use super::sender::sender;
 use super::store::Store;
 use super::trail::Step;
+use crate::blame::promised;
 
 impl Telemetry<'_> {
     /// The line at fault when a tenant's signal is not in its own organisation alone; `None`
@@ -27,10 +29,27 @@ impl Telemetry<'_> {
             .or_else(|| passage.ends.iter().find_map(lost))
     }
 
-    /// The line that has a store answer without an organisation.
-    pub fn blame_access(&self, signal: Signal) -> Option<Blame> {
-        let store = Store::of(self, signal).ok()?;
-        (!store.tenancy).then(|| blame_of(store.step))
+    /// The line that has a store answer without an organisation, or to who names two.
+    pub fn blame_access(&self, probe: AccessProbe) -> Option<Blame> {
+        let store = Store::of(self, probe.store).ok()?;
+        if !store.tenancy {
+            return Some(blame_of(store.step));
+        }
+        let (is_on, step) = store.federation(self).ok()?;
+        (probe.by == Asker::TwoOrganisations && is_on).then(|| blame_of(step))
+    }
+
+    /// The data source at fault for a tenant, or the line of the contract that promises one.
+    pub fn blame_sources(
+        &self,
+        probe: &SourcesProbe,
+        reaches: &dyn Fn(&Hop) -> Reaches,
+    ) -> Option<Blame> {
+        let seen = self.sources(probe, &self.deliveries(reaches)).ok()?;
+        let (at_fault, because) = source_fault(probe, &seen)?;
+        let promised = || promised(&self.rendered.sources);
+        let location = at_fault.map_or_else(promised, |one| one.location.clone())?;
+        Some(Blame { location, because })
     }
 }
 

@@ -50,7 +50,19 @@ fn parse(rendered: &Rendered, object: &Object, key: &str) -> Result<ConfigFile, 
     Ok(ConfigFile { root: first.root, file, before, start })
 }
 
-/// The file a ConfigMap's value was written in: the generator's, or the manifest itself.
+/// The line of a text that a ConfigMap or a Secret has under a key.
+pub(super) fn line_in(
+    rendered: &Rendered,
+    object: &Object,
+    key: &str,
+    text: &str,
+    line: u64,
+) -> SourceLocation {
+    let (file, before, start) = source(rendered, object, key, text);
+    SourceLocation::new(file, before.map_or(start, |before| before + line))
+}
+
+/// The file an object's value was written in: the generator's, or the manifest itself.
 fn source(
     rendered: &Rendered,
     object: &Object,
@@ -74,7 +86,11 @@ fn generated(rendered: &Rendered, object: &Object, key: &str) -> Option<String> 
     let file = &object.origin.file;
     let is_kustomization = |document: &&Document| document.location.file == *file;
     let document = rendered.sources.documents.iter().find(is_kustomization)?;
-    for entry in document.root.items(&["configMapGenerator"]) {
+    let generators = match object.kind() {
+        "Secret" => "secretGenerator",
+        _ => "configMapGenerator",
+    };
+    for entry in document.root.items(&[generators]) {
         let name = entry.text(&["name"]).unwrap_or_default();
         // A generated name has a hash after it.
         let rest = object.name().strip_prefix(name);
@@ -95,7 +111,7 @@ fn generated(rendered: &Rendered, object: &Object, key: &str) -> Option<String> 
 }
 
 /// The line before the one where `text` begins inside of `file`, however it is indented.
-fn first_line_of(file: &str, text: &str) -> Option<u64> {
+pub(crate) fn first_line_of(file: &str, text: &str) -> Option<u64> {
     let lines: Vec<&str> = file.lines().map(str::trim).collect();
     let wanted: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
     let position = lines.windows(wanted.len().max(1)).position(|window| window == wanted)?;

@@ -15,10 +15,14 @@ mod blame;
 mod collector;
 mod config;
 mod container;
+mod data_sources;
+#[cfg(test)]
+mod data_sources_tests;
 mod environment;
 mod estate;
 mod findings;
 mod headers;
+mod load;
 mod observe;
 mod pipeline;
 mod place;
@@ -37,12 +41,15 @@ mod sender_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use config::first_line_of;
+pub(crate) use data_sources::{decoded, texts_of};
 pub use estate::Telemetry;
 pub use findings::{
     COLLECTOR_DOES_NOT_START, ORGANISATION_FROM_CLIENT_HEADER, ORGANISATION_LOST,
     SENDER_IN_OTHER_ORGANISATION, SENDER_WITHOUT_ORGANISATION, SIGNAL_WITHOUT_PIPELINE,
     TELEMETRY_GOES_NOWHERE,
 };
+pub(crate) use load::limits;
 pub use observe::Deliveries;
 pub use route::{Hop, HopTarget, Reaches};
 pub use trail::{Step, Trail};

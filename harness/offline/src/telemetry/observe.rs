@@ -50,18 +50,23 @@ impl Seen {
 
 /// Answers to deliver probes. Fences are the same for many of them, and are followed once.
 pub struct Deliveries<'e, 'a> {
-    estate: &'e Telemetry<'a>,
+    pub(super) estate: &'e Telemetry<'a>,
     reaches: &'e dyn Fn(&Hop) -> Reaches,
     fenced: RefCell<HashMap<Way, Fenced>>,
 }
 
-/// Signal, protocol, and the endpoint where a fence goes by one.
-type Way = (Signal, Option<Over>, String);
+/// Signal, protocol, the endpoint where a fence goes by one, and whether it meets nothing else.
+type Way = (Signal, Option<Over>, String, bool);
 
 /// The organisations that show a fence, or what on its way is not known.
 type Fenced = Result<BTreeSet<String>, NotJudged>;
 
 impl<'e, 'a> Deliveries<'e, 'a> {
+    /// What is asked.
+    pub(super) const fn estate(&self) -> &'e Telemetry<'a> {
+        self.estate
+    }
+
     fn route(&self, signal: Signal) -> Route<'e, 'a> {
         Route::new(self.estate, signal, self.reaches)
     }
@@ -72,6 +77,15 @@ impl<'e, 'a> Deliveries<'e, 'a> {
     ///
     /// What on the way cannot be judged, by name.
     pub fn observe(&self, probe: &DeliverProbe) -> Result<DeliverObservation, NotJudged> {
+        self.with_fences(probe, false)
+    }
+
+    /// The same, where the fences may meet nothing else on their way.
+    pub(super) fn with_fences(
+        &self,
+        probe: &DeliverProbe,
+        are_alone: bool,
+    ) -> Result<DeliverObservation, NotJudged> {
         let (tenant, signal) = (&probe.tenant, probe.signal);
         let reader = self.estate.reader()?;
         let readable = self.estate.readable(signal, &reader, self.reaches)?;
@@ -81,15 +95,16 @@ impl<'e, 'a> Deliveries<'e, 'a> {
         let by_name = self.estate.stores()?.org_from == OrgSource::Header;
         let endpoint = beside(&sender, probe.over);
         // Where receivers decide, every tenant has its own, and all of them are fenced.
-        let key = (signal, probe.over, if by_name { endpoint.clone() } else { String::new() });
+        let named = if by_name { endpoint.clone() } else { String::new() };
+        let key = (signal, probe.over, named, are_alone);
         let known = self.fenced.borrow().get(&key).cloned();
         let fenced = match known {
             Some(fenced) => fenced?,
             None => {
                 let fenced = if by_name {
-                    self.fenced_by_name(signal, &endpoint, &reader)
+                    self.fenced_by_name(signal, &endpoint, &reader, are_alone)
                 } else {
-                    self.fenced_by_receiver(probe, &reader)
+                    self.fenced_by_receiver(probe, &reader, are_alone)
                 };
                 self.fenced.borrow_mut().insert(key, fenced.clone());
                 fenced?
@@ -128,8 +143,11 @@ impl<'e, 'a> Deliveries<'e, 'a> {
         signal: Signal,
         endpoint: &str,
         reader: &PodName,
+        is_alone: bool,
     ) -> Result<BTreeSet<String>, NotJudged> {
-        let fence = self.route(signal).fence(reader.clone(), endpoint, Some(ANY_ORG))?;
+        let mut route = self.route(signal);
+        route.is_alone = is_alone;
+        let fence = route.fence(reader.clone(), endpoint, Some(ANY_ORG))?;
         let fence = Seen::of(&fence.ends);
         let of_any = fence.orgs.contains(ANY_ORG);
         let orgs = self.estate.contract.tenants.iter().map(|tenant| tenant.org.as_str());
@@ -144,16 +162,20 @@ impl<'e, 'a> Deliveries<'e, 'a> {
         &self,
         probe: &DeliverProbe,
         reader: &PodName,
+        is_alone: bool,
     ) -> Result<BTreeSet<String>, NotJudged> {
         let mut fenced = BTreeSet::new();
         let mut lacking = BTreeSet::new();
         for tenant in &self.estate.contract.tenants {
             let sender = sender(self.estate, tenant)?;
             let mut route = self.route(probe.signal);
+            route.is_alone = is_alone;
             let mut passage = route.send_forged(tenant, &sender, probe.over, None)?;
             if !passage.answer.accepted {
                 let endpoint = beside(&sender, probe.over);
-                passage = self.route(probe.signal).fence(reader.clone(), &endpoint, None)?;
+                let mut route = self.route(probe.signal);
+                route.is_alone = is_alone;
+                passage = route.fence(reader.clone(), &endpoint, None)?;
             }
             let found =
                 if Seen::of(&passage.ends).is_in(&tenant.org) { &mut fenced } else { &mut lacking };

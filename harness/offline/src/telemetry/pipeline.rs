@@ -287,7 +287,10 @@ fn queue(
         if !keys.iter().any(|key| key.eq_ignore_ascii_case(ORG)) {
             route.steps.push(step.clone());
         }
-        headers.keep(&keys, step);
+        // A request that meets no other is sent on with its own headers.
+        if !route.is_alone {
+            headers.keep(&keys, step);
+        }
     }
     Ok(collector.text(queue, &["wait_for_result"])?.as_deref() != Some("true"))
 }

@@ -116,6 +116,8 @@ pub(super) struct Route<'e, 'a> {
     pub(super) steps: Vec<Step>,
     /// Whether the tenant's own files are searched for where they name its organisation.
     pub(super) explains: bool,
+    /// Whether nothing else comes at the same time, so that nothing is put together with it.
+    pub(super) is_alone: bool,
 }
 
 impl<'e, 'a> Route<'e, 'a> {
@@ -124,7 +126,7 @@ impl<'e, 'a> Route<'e, 'a> {
         signal: Signal,
         reaches: &'e dyn Fn(&Hop) -> Reaches,
     ) -> Self {
-        Self { estate, signal, reaches, steps: Vec::new(), explains: false }
+        Self { estate, signal, reaches, steps: Vec::new(), explains: false, is_alone: false }
     }
 
     /// Send from the pod of the tenant that the live probe would send from.

@@ -10,7 +10,7 @@ use partywall_core::document::documents;
 use partywall_core::inventory::Inventory;
 use partywall_core::observation::Observation;
 use partywall_core::plan::{plan, trials};
-use partywall_core::probe::Probe;
+use partywall_core::probe::{Asker, Probe};
 use partywall_core::scenario::{Question, Scenario, load_scenario};
 use partywall_core::source::SourceLocation;
 use partywall_core::{Layout, check};
@@ -96,6 +96,10 @@ impl Sample {
         self
     }
 
+    pub(super) fn text(&self, file: &str) -> &str {
+        self.files.iter().find(|(path, _)| path.ends_with(file)).unwrap().1
+    }
+
     pub(super) fn collector(self, from: &str, to: &str) -> Self {
         self.with("config/collector.yaml", from, to)
     }
@@ -109,7 +113,7 @@ impl Sample {
 
     pub(super) fn build(&self) -> Built {
         let mut rendered =
-            Rendered { sources: Layout::lenient(self.files.clone()), ..Rendered::default() };
+            Rendered { sources: Layout::lenient(self.files.clone()).into(), ..Rendered::default() };
         for file in ["alloy", "loki", "mimir"] {
             let path = format!("{OBSERVABILITY}/{file}.yaml");
             let written = documents(&path, &self.files[&path]).unwrap();
@@ -130,7 +134,9 @@ impl Sample {
             rendered.objects.push(object(value, kustomization));
         }
         let receivers = format!("{OBSERVABILITY}/receivers/");
-        for (path, text) in self.files.iter().filter(|(path, _)| path.starts_with(&receivers)) {
+        let given = format!("{OBSERVABILITY}/grafana-datasources.yaml");
+        let is_more = |path: &String| path.starts_with(&receivers) || *path == given;
+        for (path, text) in self.files.iter().filter(|(path, _)| is_more(path)) {
             let written = documents(path, text).unwrap();
             let values = parse_stream(path, text).unwrap();
             for (mut value, document) in values.into_iter().zip(written) {
@@ -199,7 +205,13 @@ impl Built {
         let deliveries = telemetry.deliveries(reaches);
         let answers = plan.batch.probes.iter().map(|probe| match probe {
             Probe::Deliver(probe) => deliveries.observe(probe).map(Observation::Deliver),
+            Probe::Access(probe) if probe.by == Asker::TwoOrganisations => {
+                telemetry.both(probe.store, &deliveries).map(Observation::Read)
+            }
             Probe::Access(probe) => telemetry.access(probe.store, reaches).map(Observation::Access),
+            Probe::Sources(probe) => {
+                telemetry.sources(probe, &deliveries).map(Observation::Sources)
+            }
             other => panic!("{other:?}"),
         });
         let failed = |unknown: partywall_core::event::NotJudged| Observation::Failed {
@@ -215,6 +227,7 @@ impl Built {
                 Probe::Deliver(probe) if probe.over.is_some() => {
                     name = format!("{name} {}", probe.words());
                 }
+                Probe::Sources(probe) => name = format!("{name} {:?}", probe.store),
                 _ => {}
             }
             (name, format!("{} {}", verdict.word(), verdict.reason()).trim_end().to_string())

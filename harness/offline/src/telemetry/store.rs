@@ -3,6 +3,7 @@
 use partywall_core::document::Node;
 use partywall_core::event::NotJudged;
 use partywall_core::probe::Signal;
+use partywall_core::source::SourceLocation;
 
 use super::config::read;
 use super::estate::Telemetry;
@@ -16,13 +17,50 @@ pub(super) struct Store<'a> {
     pub(super) tenancy: bool,
     /// The line that says so, or the workload where the store's own default holds.
     pub(super) step: Step,
+    signal: Signal,
 }
 
-/// The switch in the configuration, and as a flag.
-const fn switches(signal: Signal) -> (&'static str, &'static str) {
-    match signal {
-        Signal::Log => ("auth_enabled", "auth.enabled"),
-        Signal::Metric => ("multitenancy_enabled", "auth.multitenancy-enabled"),
+/// A setting that is on or off.
+struct Switch {
+    /// In the configuration.
+    path: &'static [&'static str],
+    /// As a flag, which counts before the file.
+    flag: &'static str,
+    /// Where neither says.
+    default: bool,
+    on: &'static str,
+    off: &'static str,
+}
+
+const fn tenancy(signal: Signal) -> Switch {
+    let (path, flag): (&[&str], _) = match signal {
+        Signal::Log => (&["auth_enabled"], "auth.enabled"),
+        Signal::Metric => (&["multitenancy_enabled"], "auth.multitenancy-enabled"),
+    };
+    Switch {
+        path,
+        flag,
+        default: true,
+        on: "asks every request for its organisation",
+        off: "puts everything into one organisation and asks nobody",
+    }
+}
+
+/// <https://grafana.com/docs/loki/latest/operations/multi-tenancy/#multi-tenant-queries>,
+/// <https://grafana.com/docs/mimir/latest/references/configuration-parameters/#tenant_federation>
+const fn federation(signal: Signal) -> Switch {
+    let (path, flag): (&[&str], _) = match signal {
+        Signal::Log => {
+            (&["querier", "multi_tenant_queries_enabled"], "querier.multi-tenant-queries-enabled")
+        }
+        Signal::Metric => (&["tenant_federation", "enabled"], "tenant-federation.enabled"),
+    };
+    Switch {
+        path,
+        flag,
+        default: false,
+        on: "lets whoever asks read several organisations at once",
+        off: "lets nobody read several organisations at once",
     }
 }
 
@@ -32,7 +70,10 @@ impl<'a> Store<'a> {
         let (namespace, service, port) = estate.store_place(signal)?;
         let url = Url { host: format!("{service}.{namespace}.svc"), port };
         match follow(estate, namespace, &url)? {
-            Found::At(place) => Self::read(estate, place, signal),
+            Found::At(place) => {
+                let (tenancy, step) = read_switch(estate, &place, &tenancy(signal))?;
+                Ok(Self { place, tenancy, step, signal })
+            }
             Found::Nowhere(_, reason, location) => Err(NotJudged {
                 subject: format!("store {namespace}/{service}:{port}"),
                 reason: format!("{reason}: the contract's store is not in the layout"),
@@ -41,50 +82,58 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn read(estate: &Telemetry<'a>, place: Place<'a>, signal: Signal) -> Result<Self, NotJudged> {
-        let (key, flag) = switches(signal);
-        let flags = place.container.flag(flag);
-        // Go's flags: a switch without a value is on, and the next word is not its value.
-        let bare = place.container.words().iter().any(|word| word.trim_start_matches('-') == flag);
-        if let Some(value) = flags.last().copied().or(bare.then_some("true")) {
-            let tenancy = bare || value != "false";
-            let at = place.container.locate(estate.rendered, &["args"], flag);
-            return Ok(Self { place, tenancy, step: words(flag, tenancy, at) });
-        }
-        let not_judged = |reason: String| place.workload.not_judged(reason);
-        let paths = place.container.flag("config.file");
-        let path = paths.last().ok_or_else(|| {
-            let reason = format!("it names no `-config.file`: whether `{key}` is on is unknown");
-            not_judged(reason)
-        })?;
-        let config = read(estate, &place.container, path)
-            .map_err(|reason| not_judged(format!("{reason}: whether `{key}` is on is unknown")))?;
-        if config.root.at(&["server", "http_path_prefix"]).is_some() {
-            return Err(not_judged("`http_path_prefix` moves its addresses".to_string()));
-        }
-        let Some(item) = config.root.get(key) else {
-            let what =
-                format!("`{key}` is on unless it is switched off: an organisation is asked for");
-            let step = Step::new(what, config.at(&config.root));
-            return Ok(Self { place, tenancy: true, step });
-        };
-        match &item.node {
-            Node::Scalar(text) if text == "true" || text == "false" => {
-                let tenancy = text == "true";
-                Ok(Self { place, tenancy, step: words(key, tenancy, config.at(item)) })
-            }
-            _ => Err(not_judged(format!("`{key}` is neither true nor false in its file"))),
-        }
+    /// Whether it answers who names several organisations at once, and the line that says so.
+    pub(super) fn federation(&self, estate: &Telemetry<'a>) -> Result<(bool, Step), NotJudged> {
+        read_switch(estate, &self.place, &federation(self.signal))
     }
 }
 
-fn words(key: &str, tenancy: bool, at: partywall_core::source::SourceLocation) -> Step {
-    let what = if tenancy {
-        format!("`{key}: true` asks every request for its organisation")
-    } else {
-        format!("`{key}: false` puts everything into one organisation and asks nobody")
+fn read_switch(
+    estate: &Telemetry<'_>,
+    place: &Place<'_>,
+    switch: &Switch,
+) -> Result<(bool, Step), NotJudged> {
+    let Switch { path, flag, default, .. } = switch;
+    let key = path.join(".");
+    let flags = place.container.flag(flag);
+    // Go's flags: a switch without a value is on, and the next word is not its value.
+    let bare = place.container.words().iter().any(|word| word.trim_start_matches('-') == *flag);
+    if let Some(value) = flags.last().copied().or(bare.then_some("true")) {
+        let is_on = bare || value != "false";
+        let at = place.container.locate(estate.rendered, &["args"], flag);
+        return Ok((is_on, switch.step(flag, is_on, at)));
+    }
+    let not_judged = |reason: String| place.workload.not_judged(reason);
+    let paths = place.container.flag("config.file");
+    let file = paths.last().ok_or_else(|| {
+        not_judged(format!("it names no `-config.file`: whether `{key}` is on is unknown"))
+    })?;
+    let config = read(estate, &place.container, file)
+        .map_err(|reason| not_judged(format!("{reason}: whether `{key}` is on is unknown")))?;
+    if config.root.at(&["server", "http_path_prefix"]).is_some() {
+        return Err(not_judged("`http_path_prefix` moves its addresses".to_string()));
+    }
+    let Some(item) = config.root.at(path) else {
+        let what = match default {
+            true => format!("`{key}` is on unless it is switched off: {}", switch.on),
+            false => format!("`{key}` is off unless it is switched on: {}", switch.off),
+        };
+        return Ok((*default, Step::new(what, config.at(&config.root))));
     };
-    Step::new(what, at)
+    match &item.node {
+        Node::Scalar(text) if text == "true" || text == "false" => {
+            let is_on = text == "true";
+            Ok((is_on, switch.step(&key, is_on, config.at(item))))
+        }
+        _ => Err(not_judged(format!("`{key}` is neither true nor false in its file"))),
+    }
+}
+
+impl Switch {
+    fn step(&self, key: &str, is_on: bool, at: SourceLocation) -> Step {
+        let does = if is_on { self.on } else { self.off };
+        Step::new(format!("`{key}: {is_on}` {does}"), at)
+    }
 }
 
 /// Whether a store takes an organisation's name.

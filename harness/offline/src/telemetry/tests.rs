@@ -1,5 +1,5 @@
 use partywall_core::contract::Tenant;
-use partywall_core::probe::{DeliverProbe, Signal};
+use partywall_core::probe::{AccessProbe, Asker, DeliverProbe, Signal};
 use rstest::rstest;
 
 use super::sample::Sample;
@@ -83,7 +83,8 @@ fn a_mutant_goes_red_for_its_reason(
     assert!(said.starts_with("violated "), "{said}");
     assert!(said.contains(&mutant.expect.reason), "{said}");
     assert_eq!(blame(&sample, tenant, signal), expected);
-    let access = sample.build().telemetry().blame_access(signal);
+    let probe = AccessProbe { store: signal, by: Asker::Nobody };
+    let access = sample.build().telemetry().blame_access(probe);
     assert_eq!(access.is_some(), trial.ends_with("needs_org"));
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn rendered(layout: &Layout, applied_by: &[(&str, &str)]) -> Rendered
     };
     let objects = layout.documents.iter().filter(|one| one.root.get("metadata").is_some());
     let objects = objects.map(object).collect();
-    Rendered { objects, sources: layout.clone(), ..Rendered::default() }
+    Rendered { objects, sources: layout.clone().into(), ..Rendered::default() }
 }
 
 /// A contract of two tenants with keys of their own.

@@ -4,6 +4,7 @@ use partywall_core::event::Event;
 
 use super::paint::{Tone, tone_of};
 use super::render::ConsoleOptions;
+use crate::load;
 use crate::outcome::outcome;
 use crate::text::{clean, cut, duration, pad, thousands, wrap};
 use crate::view::{COMPUTED, RunView};
@@ -37,6 +38,10 @@ pub(super) fn summary(
         let rate = rate.unwrap_or_default();
         lines.push(entry("cells", &format!("{cells} in {took}: {leaks}{rate}")));
     }
+    for (index, line) in load::lines(view).iter().enumerate() {
+        lines.push(entry(if index == 0 { "load" } else { "" }, &cut(line, room)));
+    }
+    lines.extend(load::latency(view).map(|line| entry("latency", &cut(&line, room))));
     if view.is_offline() {
         lines.push(entry("proof", COMPUTED));
     }

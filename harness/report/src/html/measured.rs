@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::scene::Scene;
-use crate::text::{clean, counted, milliseconds, thousands};
+use crate::text::{clean, quantity, thousands};
 
 #[derive(Serialize)]
 pub(super) struct MeasuredRow {
@@ -21,20 +21,9 @@ pub(super) fn measured(scene: &Scene<'_>) -> Vec<MeasuredRow> {
         name: clean(&of.name),
         under: clean(&of.under),
         count: thousands(of.count),
-        p50: number(of.p50, &of.unit),
-        p99: number(of.p99, &of.unit),
-        max: number(of.max, &of.unit),
+        p50: quantity(of.p50, &of.unit),
+        p99: quantity(of.p99, &of.unit),
+        max: quantity(of.max, &of.unit),
     })
     .collect()
-}
-
-/// `12.3 ms`, `1,204 1/s`, `3 probes`.
-fn number(number: u64, unit: &str) -> String {
-    match (unit, usize::try_from(number)) {
-        ("us", _) => milliseconds(number),
-        ("ms", _) => milliseconds(number.saturating_mul(1000)),
-        ("probes", Ok(number)) => counted(number, "probe"),
-        (_, Ok(number)) => format!("{} {}", thousands(number), clean(unit)),
-        (_, Err(_)) => format!("{number} {}", clean(unit)),
-    }
 }

@@ -18,6 +18,7 @@ use super::mutants::{Mutants, mutants};
 use super::proof::{TopicProof, proofs};
 use super::trials::{TrialTable, tables};
 use crate::error::ReportError;
+use crate::load;
 use crate::scene::{Scene, Topic};
 
 /// A page stays below this, however many tenants there are: proofs of squares in which all is
@@ -59,6 +60,7 @@ struct Page {
     exposures: Vec<Exposure>,
     mutants: Option<Mutants>,
     measured: Vec<MeasuredRow>,
+    loads: Vec<[String; 6]>,
 }
 
 /// The page of one run, or of several in one stream.
@@ -104,9 +106,16 @@ fn composed(
         exposures: exposures(scene),
         mutants: mutants(scene),
         measured: measured(scene),
+        loads: loads(scene),
         proofs,
     };
     Ok(environment.get_template("page")?.render(Value::from(Serde(&page)))?)
+}
+
+/// What was counted while all tenants sent, by organisation, of every run.
+fn loads(scene: &Scene<'_>) -> Vec<[String; 6]> {
+    let runs = scene.runs.iter().map(|run| load::by_organisation(&run.view.loads));
+    runs.flatten().map(|row| load::cells(&row)).collect()
 }
 
 fn environment() -> Result<Environment<'static>, ReportError> {

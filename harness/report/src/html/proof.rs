@@ -318,7 +318,10 @@ fn wish(expect: &str) -> &'static str {
         "recorded" => "not judged",
         "sealed" => "sealed for its own key",
         "ownorgonly" | "own-org-only" => "in its own organisation and in no other",
+        "nootherorg" | "no-other-org" => "in no other organisation than its own",
         "unauthorized" => "unauthorized (401)",
+        "refused" => "refused",
+        "contained" => "refused, or opens nothing",
         _ => "claimed",
     }
 }

@@ -20,6 +20,7 @@ fn edge(forbidden: bool, states: &[(u64, u64, ExposedState)]) -> EdgeExposure {
                 state: *state,
             })
             .collect(),
+        versions: None,
     }
 }
 

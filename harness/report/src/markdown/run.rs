@@ -7,6 +7,7 @@ use crate::exposure;
 use crate::failures::{Failure, defect_place, defects_by_kind, failures};
 use crate::fold::{Keep, fold_columns, fold_groups, fold_rows};
 use crate::layers::Layers;
+use crate::load;
 use crate::matrix::{Fold, Matrix};
 use crate::mutation;
 use crate::not_judged::{by_reason, title};
@@ -98,6 +99,7 @@ fn claims(scene: &Scene<'_>, events: &[Event], view: &RunView<'_>, limits: &Limi
     let topics = scene.topics();
     sections.extend(topics.iter().map(|topic| matrix_section(&topic.matrix)));
     sections.push(legend(&topics, view.is_offline()));
+    sections.push(loads(view));
     sections.push(ignored(view, limits));
     sections
 }
@@ -151,6 +153,20 @@ pub(crate) fn join(
     text
 }
 
+/// What was counted while all tenants sent, by organisation.
+fn loads(view: &RunView<'_>) -> String {
+    let rows = load::by_organisation(&view.loads);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "### All tenants at once\n\n| org | sent | accepted | found | misplaced | items/s |\n\
+                    |---|---:|---:|---:|---:|---:|\n"
+            .to_string();
+    text.extend(rows.iter().map(|one| row(load::cells(one).iter().map(|cell| escape(cell)))));
+    text
+}
+
 fn head(events: &[Event], view: &RunView<'_>) -> String {
     let (word, sentence) = outcome(events, view);
     let mut text = format!("## Partywall: {word}\n\n{}\n\n", short(&sentence));
@@ -165,6 +181,12 @@ fn head(events: &[Event], view: &RunView<'_>) -> String {
         }
         facts.push(duration(ending.elapsed_ms));
         text.push_str(&format!("- {}\n- **{}**\n", facts.join(", "), ending.bounds()));
+    }
+    if let Some(whole) = load::lines(view).first() {
+        text.push_str(&format!("- load: {}\n", short(whole)));
+    }
+    if let Some(latency) = load::latency(view) {
+        text.push_str(&format!("- latency: {}\n", short(&latency)));
     }
     if view.is_offline() {
         text.push_str(&format!("- proof: {COMPUTED}\n"));

@@ -141,6 +141,7 @@ fn edge(to: &str, forbidden: bool, states: &[(u64, u64, ExposedState)]) -> EdgeE
                 state: *state,
             })
             .collect(),
+        versions: None,
     }
 }
 

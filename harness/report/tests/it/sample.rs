@@ -237,7 +237,7 @@ fn own(builder: &mut Builder, tenant: &str, is_swapped: bool) {
         "telemetry/log-own-org",
         Some(tenant),
         &format!("a log of {tenant} lands in its own organisation and in no other"),
-        times(1, "log", "ownorgonly", &lands),
+        times(1, "log", "own-org-only", &lands),
         is_swapped.then_some(of_layout).flatten(),
     );
 }
