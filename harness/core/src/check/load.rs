@@ -1,5 +1,6 @@
 //! Judging telemetry under load: nothing of a tenant elsewhere, and nothing of it missing.
 
+use super::telemetry::absence;
 use crate::load::{LoadObservation, LoadProbe};
 use crate::observation::Outcome;
 use crate::verdict::Verdict;
@@ -69,16 +70,9 @@ pub(super) fn judge(probe: &LoadProbe, seen: &LoadObservation) -> Verdict {
 
 /// Whether absence elsewhere counts, and whether there was anything to be mixed with.
 fn proven(seen: &LoadObservation) -> Verdict {
-    let unfenced: Vec<&str> =
-        seen.orgs.iter().filter(|(_, sight)| !sight.fence).map(|(org, _)| org.as_str()).collect();
-    if !unfenced.is_empty() {
-        let orgs = unfenced.join(", ");
-        return Verdict::undetermined(format!(
-            "absence is not proven: no fence seen in org {orgs}"
-        ));
-    }
-    if seen.orgs.len() < 2 {
-        return Verdict::undetermined("there is no other org in which absence could be shown");
+    let fences = seen.orgs.iter().map(|(org, sight)| (org.as_str(), sight.fence));
+    if let Some(unproven) = absence(fences) {
+        return unproven;
     }
     if seen.together_us == Some(0) {
         return Verdict::undetermined(

@@ -62,20 +62,25 @@ fn forged(seen: &DeliverObservation) -> Verdict {
     proven_absent(seen)
 }
 
-/// Whether absence counts: behind a fence in every organisation, and in more than one.
 fn proven_absent(seen: &DeliverObservation) -> Verdict {
+    let fences = seen.orgs.iter().map(|(org, sight)| (org.as_str(), sight.fence));
+    absence(fences).unwrap_or_else(Verdict::holds)
+}
+
+/// Why absence does not count, if it does not: it does behind a fence in every organisation, and
+/// where there is more than one.
+pub(super) fn absence<'o>(fences: impl Iterator<Item = (&'o str, bool)>) -> Option<Verdict> {
+    let fences: Vec<(&str, bool)> = fences.collect();
     let unfenced: Vec<&str> =
-        seen.orgs.iter().filter(|(_, sight)| !sight.fence).map(|(org, _)| org.as_str()).collect();
+        fences.iter().filter(|(_, fence)| !fence).map(|(org, _)| *org).collect();
     if !unfenced.is_empty() {
         let orgs = unfenced.join(", ");
-        return Verdict::undetermined(format!(
+        return Some(Verdict::undetermined(format!(
             "absence is not proven: no fence seen in org {orgs}"
-        ));
+        )));
     }
-    if seen.orgs.len() < 2 {
-        return Verdict::undetermined("there is no other org in which absence could be shown");
-    }
-    Verdict::holds()
+    (fences.len() < 2)
+        .then(|| Verdict::undetermined("there is no other org in which absence could be shown"))
 }
 
 fn not_accepted(probe: &DeliverProbe, seen: &DeliverObservation) -> Verdict {

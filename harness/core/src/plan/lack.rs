@@ -120,21 +120,24 @@ flows: []
         trials(Backend::Kind, &[scenario], &contract(CONTRACT)).remove(0)
     }
 
-    #[test]
-    fn a_tenant_without_a_neighbour_attempts_nothing() {
-        let trial = trial("attempt: {objects: [neighbour-host]}", "recorded");
-        let alone = "not asked: the tenant has no neighbour";
-        let inventory = Inventory::default();
-        assert_eq!(lack(&trial, &contract(CONTRACT), &inventory).as_deref(), Some(alone));
-        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
-        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
-        assert_eq!(lack(&trial, &contract(&two), &inventory), None);
-    }
-
-    #[test]
-    fn one_organisation_is_not_read_with_another() {
-        let trial = trial(TWO, "refused");
-        let alone = "not asked: there are no two organisations";
+    #[rstest]
+    #[case::attempts(
+        "attempt: {objects: [neighbour-host]}",
+        "recorded",
+        "not asked: the tenant has no neighbour"
+    )]
+    #[case::reads(TWO, "refused", "not asked: there are no two organisations")]
+    #[case::sends(
+        "load: {signal: log, items: 10}",
+        "own-org-only",
+        "not asked: there is no other tenant that sends at the same time"
+    )]
+    fn one_tenant_is_not_asked_about_another(
+        #[case] probe: &str,
+        #[case] expect: &str,
+        #[case] alone: &str,
+    ) {
+        let trial = trial(probe, expect);
         let inventory = Inventory::default();
         assert_eq!(lack(&trial, &contract(CONTRACT), &inventory).as_deref(), Some(alone));
         let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
@@ -151,18 +154,6 @@ flows: []
                       dataSources: o}\n";
         let contract = self::contract(&format!("{CONTRACT}{stores}"));
         assert_eq!(lack(&trial, &contract, &lacking()), None);
-    }
-
-    #[test]
-    fn a_tenant_alone_is_not_asked_under_load() {
-        let text = "claim: x\nbecause: y\nfor: each-tenant\nexpect: own-org-only\n\
-                    probe: {load: {signal: log, items: 10}}\ncontrols: [fence]\n";
-        let scenario = load_scenario("telemetry/x.yaml", text).unwrap();
-        let trial = trials(Backend::Kind, &[scenario], &contract(CONTRACT)).remove(0);
-        assert!(lack(&trial, &contract(CONTRACT), &Inventory::default()).is_some());
-        let b = "{name: a, namespaces: [a], org: a}, {name: b, namespaces: [b], org: b}";
-        let two = CONTRACT.replace("{name: a, namespaces: [a], org: a}", b);
-        assert_eq!(lack(&trial, &contract(&two), &Inventory::default()), None);
     }
 
     #[test]

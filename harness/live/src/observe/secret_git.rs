@@ -143,14 +143,9 @@ async fn objects(repository: &Path) -> Result<Vec<u8>, String> {
     Ok(read.stdout)
 }
 
+/// A folder that is no repository must not be taken for the one that it lies in.
 fn git(folder: &Path) -> Tool {
-    Tool::new("git")
-        .dir(folder)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        // A folder that is no repository must not be taken for the one that it lies in.
-        .env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder))
+    crate::push::git(folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder))
 }
 
 /// The server's repositories, copied file by file: a clone would leave out what no branch holds.

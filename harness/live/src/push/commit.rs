@@ -19,7 +19,7 @@ pub(crate) struct Target<'a> {
 }
 
 /// git without the user's own configuration, hooks or credentials.
-fn git(folder: &Path) -> Tool {
+pub(crate) fn git(folder: &Path) -> Tool {
     Tool::new("git")
         .dir(folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")

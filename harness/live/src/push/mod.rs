@@ -15,6 +15,7 @@ pub use keys::{KeyError, apply_key_secrets};
 pub use layout::{PushOptions, Pushed, PushedRepository, layout_digest, push_layout};
 pub use secrets::{SecretExpectation, hash_leaves};
 
+pub(crate) use commit::git;
 pub(crate) use keys::{apply_secret, ensure_keys, key_secrets};
 pub(crate) use layout::{push_scratch_branch, remove_scratch_branch};
 pub(crate) use secrets::sha256;
