@@ -10,6 +10,7 @@ use partywall_core::index::Index;
 use partywall_core::inventory::Inventory;
 use partywall_core::observation::Observation;
 use partywall_core::plan::{NodeCoverage, Plan, Trial, lack, node_coverage, plan};
+use partywall_core::probe::{ProbeBatch, ProbeKind};
 use partywall_core::verdict::Verdict;
 
 use crate::flows::denied_flows;
@@ -19,9 +20,12 @@ use crate::measured::{counted, measured};
 
 /// Bounds of the parts of a run.
 const PREPARE: Deadline = Deadline(Duration::from_secs(180));
-const OBSERVE: Deadline = Deadline(Duration::from_secs(180));
+/// In a layout in which nothing leaves a tenant, every marker, load and fence is waited for to its end.
+const OBSERVE: Duration = Duration::from_secs(240);
 /// What each probe adds: thirty tenants ask a quarter of a million questions.
 const OBSERVE_PROBE: Duration = Duration::from_millis(2);
+/// What each attempt adds: a hostile object that is admitted brings pods up, and takes them down.
+const OBSERVE_ATTEMPT: Duration = Duration::from_secs(2);
 const CONCLUDE: Deadline = Deadline(Duration::from_secs(90));
 
 /// What is to be run.
@@ -124,9 +128,7 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     events.extend(run.not_judged.iter().cloned().map(Event::NotJudged));
     let plan = plan(&judged, &run.project.contract, &inventory);
     let asked = Instant::now();
-    let probes = u32::try_from(plan.batch.probes.len()).unwrap_or(u32::MAX);
-    let limit = Deadline(OBSERVE.0.saturating_add(OBSERVE_PROBE.saturating_mul(probes)));
-    let observations = cluster.observe(&plan.batch, limit).await?;
+    let observations = cluster.observe(&plan.batch, limit(&plan.batch)).await?;
     let asked = asked.elapsed();
     cluster.conclude(CONCLUDE).await?;
     let elapsed = started.elapsed();
@@ -157,6 +159,15 @@ pub async fn execute<C: Cluster>(cluster: &C, run: &Run<'_>) -> Result<RunOutcom
     events.push(finished(&facts, exit, started.elapsed()));
     let coverage = node_coverage(&plan, &judged, &inventory);
     Ok(RunOutcome { events, exit, inventory, coverage })
+}
+
+/// How long the probes of a batch may take together.
+fn limit(batch: &ProbeBatch) -> Deadline {
+    let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+    let attempts = batch.probes.iter().filter(|probe| probe.kind() == ProbeKind::Attempt).count();
+    let all = OBSERVE_PROBE.saturating_mul(count(batch.probes.len()));
+    let attempts = OBSERVE_ATTEMPT.saturating_mul(count(attempts));
+    Deadline(OBSERVE.saturating_add(all).saturating_add(attempts))
 }
 
 fn judge_all(plan: &Plan, trials: &[Trial], observations: &[Observation]) -> Vec<Verdict> {
